@@ -1,0 +1,80 @@
+//! The trait that every protocol implements.
+
+use crate::{
+    Asked, CannotSay, EmitError, Field, Head, Limits, Malformed, Rewrite, Say, ScanState, Scanned,
+    Side, Sniff, Traits, Value, Verdict,
+};
+
+/// Reads and patches the frames of one protocol.
+///
+/// A codec is shared by all workers and holds no state of a connection. Every method is total:
+/// it answers any bytes without a panic. `frame` always begins at a frame's first byte and holds
+/// at least `head.head_bytes` bytes of it.
+pub trait Codec: Send + Sync + std::fmt::Debug {
+    /// The protocol's name, as configurations write it.
+    fn name(&self) -> &str;
+
+    /// What the protocol is.
+    fn traits(&self) -> &Traits;
+
+    /// Whether `prefix`, the first bytes that a client sent, are of this protocol.
+    fn sniff(&self, prefix: &[u8]) -> Sniff;
+
+    /// Finds the heads of all frames in `bytes` and appends them to `heads`.
+    ///
+    /// `bytes` begins at a frame boundary; `state` is what the last scan of the same, then
+    /// unfinished, frame left. Whole frames are reported; a frame longer than
+    /// [`Limits::cut_through_bytes`] that is [`crate::Cut::Cuttable`] is reported as soon as its
+    /// head is there, as the last one, with `frame_bytes` past the end of `bytes`. A frame is
+    /// never reported twice: the caller drops [`Scanned::consumed`] bytes before it calls again.
+    ///
+    /// # Errors
+    /// [`Malformed`] with the offset in `bytes`. The heads found before it are in `heads` and
+    /// good; the stream after it cannot be trusted.
+    fn scan(
+        &self,
+        side: Side,
+        limits: &Limits,
+        state: &mut ScanState,
+        bytes: &[u8],
+        heads: &mut Vec<Head>,
+    ) -> Result<Scanned, Malformed>;
+
+    /// Notes in `asked` what an answer to this request must carry back. Called once for each
+    /// request, one-way and ping; `asked` is empty before.
+    fn remember(&self, head: &Head, frame: &[u8], asked: &mut Asked);
+
+    /// Reads one field, or `None` where the frame does not carry it.
+    fn field<'a>(
+        &self,
+        side: Side,
+        head: &Head,
+        frame: &'a [u8],
+        field: Field<'_>,
+    ) -> Option<Value<'a>>;
+
+    /// What an answer says about its request and its server. `frame` may be only the head of a
+    /// large answer.
+    fn classify(&self, head: &Head, frame: &[u8]) -> Verdict;
+
+    /// Appends `frame` to `out` with the edits of `rewrite`: in one pass, with nested lengths,
+    /// padding and checksums mended. Of a cut-through frame `frame` holds only the bytes that
+    /// have come, at least the head; the caller passes the others on as they are.
+    ///
+    /// # Errors
+    /// [`EmitError`]; then nothing was appended.
+    fn emit(
+        &self,
+        side: Side,
+        head: &Head,
+        frame: &[u8],
+        rewrite: &Rewrite<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EmitError>;
+
+    /// Appends the bytes of `what` to `out`.
+    ///
+    /// # Errors
+    /// [`CannotSay`] where [`Traits::says`] says so; then nothing was appended.
+    fn say(&self, what: &Say<'_>, out: &mut Vec<u8>) -> Result<(), CannotSay>;
+}

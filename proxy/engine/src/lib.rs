@@ -1,0 +1,26 @@
+//! The mesh as a pure state machine: no sockets, no clock, no threads.
+//!
+//! A shell (the server, or the simulator) tells an [`Engine`] what happened (a connection came,
+//! bytes came, bytes were written, time passed) and then does what the engine wants: it writes
+//! outboxes ([`Engine::take_dirty`], [`Engine::outbox`]), performs [`Action`]s and arms one
+//! timer ([`Engine::next_deadline`]). Time and randomness come in as arguments, so a run can be
+//! replayed.
+//!
+//! Modules stand in the order in which a request meets them.
+
+mod time;
+pub use time::{Nanos, Now};
+
+mod state;
+pub use state::{Listener, ServiceState, State};
+
+mod api;
+pub use api::{Action, CloseCause, ConnId, ConnectFailure, Refused, Settings};
+
+mod report;
+pub use report::{
+    AccessRecord, ClientView, Counters, InstanceView, LaneView, Outcome, ServiceView, Snapshot,
+};
+
+mod engine;
+pub use engine::Engine;

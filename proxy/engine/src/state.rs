@@ -1,0 +1,47 @@
+//! The configuration that is in force, as the engine reads it.
+
+use std::sync::Arc;
+
+use weft_codec::{Codec, Limits, Order};
+use weft_model::Service;
+use weft_route::RouteTable;
+
+/// Everything that is in force; replaced as a whole by [`crate::Engine::new_state`], shared
+/// piece by piece with the one before.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Grows by one with each change.
+    pub version: u64,
+    /// Listeners; a listener keeps its index as long as it exists.
+    pub listeners: Vec<Arc<Listener>>,
+    /// Services, in the order that [`weft_route::Rule::service`] counts by. A service is known
+    /// by its name, an instance by its id and incarnation.
+    pub services: Vec<Arc<ServiceState>>,
+}
+
+/// Where clients come in.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Unique.
+    pub name: String,
+    /// The protocol that clients speak here.
+    pub codec: Arc<dyn Codec>,
+    /// The order of answers: the protocol's, or forced.
+    pub order: Order,
+    /// Bounds of frames.
+    pub limits: Limits,
+    /// The rules that concern this listener.
+    pub routes: RouteTable,
+}
+
+/// A service and the codec of its protocol.
+#[derive(Clone, Debug)]
+pub struct ServiceState {
+    /// Name, instances, policy.
+    pub service: Service,
+    /// The protocol's codec. Exchanges of a listener only go to services whose codec has the
+    /// same name: the configuration check sees to it.
+    pub codec: Arc<dyn Codec>,
+    /// Bounds of frames.
+    pub limits: Limits,
+}
