@@ -1,2 +1,56 @@
-//! weft
-fn main() {}
+//! `weft`, the one binary: the proxy, the demo, and the operator's commands.
+//!
+//! This file only reads the command line and hands over; each command is a module of its own, in
+//! the order in which a newcomer meets them.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command's answer goes to standard output, its complaints to standard error"
+)]
+
+mod check;
+mod proxy;
+
+mod parent;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A mesh for private binary RPC protocols.
+#[derive(Debug, Parser)]
+#[command(name = "weft", version, propagate_version = true)]
+struct Cli {
+    /// Ends the process as soon as its standard input closes, so that no child outlives the demo.
+    #[arg(long, global = true, hide = true)]
+    until_stdin_closes: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the proxy on a configuration file.
+    Proxy(proxy::Args),
+    /// Reads a configuration file and says what is wrong with it.
+    Check(check::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if cli.until_stdin_closes {
+        parent::exit_with_stdin();
+    }
+    let result = match &cli.command {
+        Command::Proxy(args) => proxy::run(args),
+        Command::Check(args) => check::run(args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("weft: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
