@@ -1,1 +1,4 @@
 //! weft-proxy
+
+pub mod builtin;
+pub mod config;
