@@ -60,6 +60,10 @@ pub struct Head {
     pub effect: Effect,
     /// More frames of the same answer follow.
     pub more: bool,
+    /// The id of this request cannot be patched, for instance because it stands under a
+    /// compression that only the peers know: the request takes a lane of its own until it is
+    /// answered, and both frames pass with [`crate::NewId::Keep`].
+    pub exclusive: bool,
     /// For the codec alone.
     pub notes: [u32; 4],
 }
