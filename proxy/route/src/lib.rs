@@ -7,4 +7,12 @@ mod fields;
 pub use fields::{Fields, RequestFields};
 
 mod table;
-pub use table::{CompileError, RouteTable, Rule};
+pub use table::{CompileError, RouteTable, Rule, Shadow};
+
+mod decide;
+
+mod explain;
+pub use explain::{Finding, Miss, Step};
+
+#[cfg(test)]
+mod tests;

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use crate::route::TextMatch;
+use crate::Patterns;
 
 /// How exchanges of a route or service are treated. Everything has a default.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
-    /// From the request's first byte to its outcome, queueing and retries included. Default 30 s.
+    /// From the request's first byte to its outcome, queueing and retries included;
+    /// 1 ms to 1 h. Default 30 s.
     pub timeout: Duration,
     /// Retries.
     pub retry: RetryPolicy,
@@ -37,20 +38,22 @@ impl Default for Policy {
 /// When and how often an exchange is tried again on another instance.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RetryPolicy {
-    /// Retries of one exchange after its first attempt; 0 switches them off. Default 2.
+    /// Retries of one exchange after its first attempt, 0 to 10; 0 switches them off.
+    /// Default 2.
     pub retries_max: u8,
     /// The backoff before the n-th retry of a written request is drawn from
     /// `0..min(backoff_max, backoff_base × 2^(n-1))` (full jitter). Default 25 ms.
     pub backoff_base: Duration,
-    /// Default 250 ms.
+    /// The longest backoff, 0 ms to 60 s; not below `backoff_base`. Default 250 ms.
     pub backoff_max: Duration,
-    /// Retries permitted per request, as a share, over `budget_window`. Default 0.2.
+    /// Retries permitted per request, as a share from 0 to 1, over `budget_window`. Default 0.2.
     pub budget_ratio: f64,
     /// Retries per second that are always permitted. Default 10.
     pub budget_floor_per_second: u32,
-    /// Default 10 s.
+    /// The time over which requests and retries are counted, 1 s to 5 min. Default 10 s.
     pub budget_window: Duration,
-    /// Larger requests are not kept for a retry after writing. Default 64 KiB.
+    /// Larger requests are not kept for a retry after writing; their attempt is final once a
+    /// byte went out. Bounds memory per exchange. Default 64 KiB.
     pub keep_bytes_max: u32,
 }
 
@@ -87,13 +90,14 @@ pub enum Balancing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LanePolicy {
     /// Exchanges in flight on one lane; 1 for servers that serve one request at a time per
-    /// connection. Default 128.
+    /// connection, at most 65,536. Default 128.
     pub depth: u32,
-    /// Lanes per instance and worker, not counting bound ones. Default 32.
+    /// Lanes per instance and worker, 1 to 4,096, not counting bound ones. Default 32.
     pub lanes_max: u32,
-    /// Default 1 s.
+    /// From the start of a connect until it is given up, 1 ms to 1 min. Default 1 s.
     pub connect_timeout: Duration,
-    /// A lane with nothing in flight for so long is closed. Default 60 s.
+    /// A lane with nothing in flight for so long is closed, 100 ms to 24 h. Keep it
+    /// below the server's own idle limit. Default 60 s.
     pub idle: Duration,
     /// A lane older than this is replaced once it is idle; zero means never. Default zero.
     pub lifetime: Duration,
@@ -114,7 +118,8 @@ impl Default for LanePolicy {
 /// Waiting for an instance or a lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueuePolicy {
-    /// Exchanges of one service that wait in one worker; more are shed. Default 1,000.
+    /// Exchanges of one service that wait in one worker; more are shed. At least 1.
+    /// Default 1,000.
     pub waiting_max: u32,
     /// How long an exchange waits while the service has no available instance. Default 1 s.
     pub no_instance_wait: Duration,
@@ -126,23 +131,5 @@ impl Default for QueuePolicy {
             waiting_max: 1_000,
             no_instance_wait: Duration::from_secs(1),
         }
-    }
-}
-
-/// A set of text patterns; matches if one of them does. Empty matches nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Patterns(pub Vec<TextMatch>);
-
-impl Patterns {
-    /// Whether one pattern matches.
-    #[must_use]
-    pub fn matches(&self, text: &[u8]) -> bool {
-        self.0.iter().any(|pattern| pattern.matches(text))
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 }

@@ -1,6 +1,6 @@
 //! Rules that take an exchange to a service and a subset of its instances.
 
-use crate::{Labels, Policy};
+use crate::{Labels, Policy, TextMatch};
 
 /// A rule. The first whose match holds takes the exchange.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,29 +37,28 @@ pub struct KeyMatch {
     pub value: TextMatch,
 }
 
-/// A pattern over text: exact, by prefix (`get*`), by suffix (`*Async`), or anything (`*`).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum TextMatch {
-    /// `*`: anything that is present.
-    Any,
-    /// The text itself.
-    Exact(String),
-    /// `text*`.
-    Prefix(String),
-    /// `*text`.
-    Suffix(String),
+impl Match {
+    /// Whether every exchange of one listener that `other` takes is taken by this match too.
+    /// The listener condition is not looked at: it was decided when the table was compiled.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        covers(self.service.as_ref(), other.service.as_ref())
+            && covers(self.method.as_ref(), other.method.as_ref())
+            && self.keys.iter().all(|mine| {
+                other
+                    .keys
+                    .iter()
+                    .any(|theirs| theirs.name == mine.name && mine.value.covers(&theirs.value))
+            })
+    }
 }
 
-impl TextMatch {
-    /// Whether `text` matches; case counts.
-    #[must_use]
-    pub fn matches(&self, text: &[u8]) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Exact(exact) => text == exact.as_bytes(),
-            Self::Prefix(prefix) => text.starts_with(prefix.as_bytes()),
-            Self::Suffix(suffix) => text.ends_with(suffix.as_bytes()),
-        }
+/// An absent condition holds where the request has no such field, so not even `*` covers it.
+fn covers(mine: Option<&TextMatch>, theirs: Option<&TextMatch>) -> bool {
+    match (mine, theirs) {
+        (None, _) => true,
+        (Some(mine), Some(theirs)) => mine.covers(theirs),
+        (Some(_), None) => false,
     }
 }
 
@@ -70,4 +69,37 @@ pub struct Target {
     pub service: String,
     /// Labels that its instances must carry; empty takes all.
     pub subset: Labels,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KeyMatch, Match};
+    use crate::TextMatch;
+
+    fn key(name: &str) -> Match {
+        Match {
+            keys: vec![KeyMatch {
+                name: name.into(),
+                value: TextMatch::Any,
+            }],
+            ..Match::default()
+        }
+    }
+
+    #[test]
+    fn no_condition_covers_everything_and_a_star_does_not_cover_an_absent_field() {
+        let any_method = Match {
+            method: Some(TextMatch::Any),
+            ..Match::default()
+        };
+        assert!(Match::default().covers(&any_method));
+        assert!(!any_method.covers(&Match::default()));
+    }
+
+    #[test]
+    fn a_key_condition_covers_only_the_same_key() {
+        assert!(key("a").covers(&key("a")));
+        assert!(!key("a").covers(&key("b")));
+        assert!(Match::default().covers(&key("a")));
+    }
 }
