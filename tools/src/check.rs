@@ -3,6 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use weft_proxy::config;
+
+/// The exit code for a file with something wrong.
+const WRONG: u8 = 2;
+
 /// The arguments of `weft check`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -12,9 +17,22 @@ pub(crate) struct Args {
 
 /// Prints every complaint; succeeds where there is none.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    println!(
-        "{}: not read, the reader is not built yet",
-        args.file.display()
-    );
-    Ok(ExitCode::from(2))
+    match config::load(&args.file) {
+        Ok(config) => {
+            println!(
+                "{}: good: {} listeners, {} services, {} routes",
+                args.file.display(),
+                config.listeners.len(),
+                config.services.len(),
+                config.routes.len()
+            );
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(complaints) => {
+            for complaint in &complaints {
+                eprintln!("{complaint}");
+            }
+            Ok(ExitCode::from(WRONG))
+        }
+    }
 }

@@ -1,0 +1,160 @@
+//! The tables of all workers together.
+//!
+//! Workers count for themselves; whoever reads adds up. Quantiles of several workers cannot be
+//! added: of each the highest is taken, which never flatters.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use weft_engine::{Counters, InstanceView};
+
+use crate::worker::{ShellCounters, WorkerView};
+
+/// The tables of all workers at about one moment.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// Each worker's own, by its number.
+    pub workers: Vec<WorkerView>,
+    /// Sockets of the process that belong to clients and lanes.
+    pub sockets: usize,
+}
+
+/// A service over all workers.
+#[derive(Clone, Debug)]
+pub struct ServiceTotal {
+    /// Its name.
+    pub name: String,
+    /// Exchanges waiting in it.
+    pub waiting: usize,
+    /// Its instances, by id.
+    pub instances: Vec<InstanceView>,
+}
+
+impl View {
+    pub(crate) fn new(mut workers: Vec<WorkerView>, sockets: usize) -> Self {
+        workers.sort_by_key(|view| view.worker);
+        Self { workers, sockets }
+    }
+
+    /// Client connections.
+    #[must_use]
+    pub fn clients(&self) -> usize {
+        self.workers.iter().map(|w| w.engine.clients.len()).sum()
+    }
+
+    /// Upstream connections.
+    #[must_use]
+    pub fn lanes(&self) -> usize {
+        self.workers.iter().map(|w| w.engine.lanes.len()).sum()
+    }
+
+    /// Exchanges in flight.
+    #[must_use]
+    pub fn exchanges(&self) -> usize {
+        self.workers.iter().map(|w| w.engine.exchanges).sum()
+    }
+
+    /// The engines' counters, summed.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let mut total = Counters::default();
+        for worker in &self.workers {
+            add(&mut total, &worker.engine.counters);
+        }
+        total
+    }
+
+    /// The shells' counters, summed.
+    #[must_use]
+    pub fn shell(&self) -> ShellCounters {
+        let mut total = ShellCounters::default();
+        for shell in self.workers.iter().map(|worker| worker.shell) {
+            total.turns += shell.turns;
+            total.reads += shell.reads;
+            total.writes += shell.writes;
+            total.accepts += shell.accepts;
+            total.moved += shell.moved;
+            total.accept_errors += shell.accept_errors;
+            total.accept_pauses += shell.accept_pauses;
+            total.complaints += shell.complaints;
+            total.complaints_suppressed += shell.complaints_suppressed;
+            total.panics += shell.panics;
+        }
+        total
+    }
+
+    /// The services with the numbers of all workers, by name.
+    #[must_use]
+    pub fn services(&self) -> Vec<ServiceTotal> {
+        let mut services: BTreeMap<&str, (usize, BTreeMap<&str, InstanceView>)> = BTreeMap::new();
+        for service in self.workers.iter().flat_map(|w| &w.engine.services) {
+            let (waiting, instances) = services.entry(&service.name).or_default();
+            *waiting += service.waiting;
+            for instance in &service.instances {
+                instances
+                    .entry(&instance.id)
+                    .and_modify(|total| merge(total, instance))
+                    .or_insert_with(|| instance.clone());
+            }
+        }
+        services
+            .into_iter()
+            .map(|(name, (waiting, instances))| ServiceTotal {
+                name: name.to_owned(),
+                waiting,
+                instances: instances.into_values().collect(),
+            })
+            .collect()
+    }
+}
+
+/// Adds what another worker says of the same instance.
+fn merge(total: &mut InstanceView, other: &InstanceView) {
+    // One worker that reaches it is proof enough.
+    if total.state != "up" && other.state == "up" {
+        total.state = other.state;
+        total.reason.clear();
+    }
+    total.in_flight += other.in_flight;
+    total.ok += other.ok;
+    total.failed += other.failed;
+    total.latency = total.latency.max(other.latency);
+    for (quantile, other) in total.quantiles.iter_mut().zip(other.quantiles) {
+        *quantile = Duration::max(*quantile, other);
+    }
+}
+
+fn add(total: &mut Counters, other: &Counters) {
+    total.clients_accepted += other.clients_accepted;
+    total.clients_refused += other.clients_refused;
+    total.lanes_opened += other.lanes_opened;
+    total.connects_failed += other.connects_failed;
+    add_each(&mut total.closed, &other.closed);
+    total.accepted += other.accepted;
+    total.answered += other.answered;
+    add_each(&mut total.failed, &other.failed);
+    add_each(&mut total.shed, &other.shed);
+    total.sent += other.sent;
+    total.cancelled += other.cancelled;
+    total.retries += other.retries;
+    total.requeues += other.requeues;
+    total.retries_refused += other.retries_refused;
+    total.late_answers += other.late_answers;
+    total.unknown_answers += other.unknown_answers;
+    add_each(&mut total.malformed, &other.malformed);
+    total.pings += other.pings;
+    total.pushes += other.pushes;
+    total.streamed_requests += other.streamed_requests;
+    total.streamed_answers += other.streamed_answers;
+    total.serial_lanes += other.serial_lanes;
+    total.downstream_bytes_in += other.downstream_bytes_in;
+    total.downstream_bytes_out += other.downstream_bytes_out;
+    total.upstream_bytes_in += other.upstream_bytes_in;
+    total.upstream_bytes_out += other.upstream_bytes_out;
+}
+
+fn add_each(total: &mut [u64], other: &[u64]) {
+    for (total, other) in total.iter_mut().zip(other) {
+        *total += other;
+    }
+}
