@@ -1,0 +1,316 @@
+//! Looking a command up by its name, in any case, in a few nanoseconds.
+//!
+//! Called once per request by [`crate::request`], and by number whenever a field is asked for.
+//! The index over [`crate::table`] is built by the compiler. Knows nothing of frames.
+
+use crate::local::Local;
+use crate::table::GROUPS;
+
+/// Commands that share their keys' places and their role.
+pub(crate) struct Group {
+    pub(crate) keys: Keys,
+    pub(crate) role: Role,
+    pub(crate) names: &'static [&'static str],
+}
+
+/// One command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Command {
+    /// In upper case; empty for what is not known.
+    pub(crate) name: &'static str,
+    pub(crate) keys: Keys,
+    pub(crate) role: Role,
+    /// The first 16 bytes of the name.
+    packed: u128,
+}
+
+/// Where the keys of a command stand among its words; word 0 is the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keys {
+    /// It has none.
+    None,
+    /// From `first` to `last`, each `step`-th word; a negative `last` counts from the end.
+    Range { first: u8, last: i8, step: u8 },
+    /// Word `at` says how many keys follow it.
+    Counted { at: u8 },
+    /// A destination at 1, a count at 2, and so many keys.
+    StoreAndCounted,
+    /// The first half of what follows `STREAMS`.
+    Streams,
+    /// Word 1, and the word after `STORE`.
+    Sort,
+    /// Word 1, and the words after `STORE` and `STOREDIST`.
+    GeoRadius,
+    /// Word 3, or, where that is empty, everything after `KEYS`.
+    Migrate,
+}
+
+impl Keys {
+    pub(crate) const fn range(first: u8, last: i8, step: u8) -> Self {
+        Self::Range { first, last, step }
+    }
+
+    pub(crate) const fn counted(at: u8) -> Self {
+        Self::Counted { at }
+    }
+}
+
+/// What a command does to its connection; some must look at their words to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Stateless,
+    Facet(Facet),
+    Local(Local),
+    Reset,
+    Quit,
+    Blocking,
+    Pin,
+    Unpin,
+    Tunnel,
+    /// Blocking if a word `BLOCK` stands before `STREAMS`.
+    MayBlock,
+    /// A facet if it names a protocol version.
+    Hello,
+    /// `CLIENT` and its subcommands.
+    Client,
+    /// `SCRIPT` and its subcommands.
+    Script,
+}
+
+/// What of a connection is replayed on each lane, with the number the engine knows it by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Facet {
+    Hello = 0,
+    Auth = 1,
+    Select = 2,
+    ReadMode = 3,
+    NoEvict = 4,
+    NoTouch = 5,
+}
+
+impl Facet {
+    /// The number that the engine knows it by.
+    pub(crate) const fn number(self) -> u64 {
+        self as u64
+    }
+}
+
+/// The number of a command that is not in the table.
+pub(crate) const UNKNOWN: u16 = 0;
+
+/// The longest name that is looked up.
+pub(crate) const NAME_BYTES_MAX: usize = 24;
+
+const COMMANDS: usize = count();
+const SLOT_BITS: u32 = 10;
+const SLOTS: usize = 1 << SLOT_BITS;
+
+static TABLE: [Command; COMMANDS] = table();
+static INDEX: [u16; SLOTS] = index();
+
+/// The number of the command called `name`, in any case; [`UNKNOWN`] if there is none.
+#[inline]
+pub(crate) fn number_of(name: &[u8]) -> u16 {
+    if name.len() > NAME_BYTES_MAX {
+        return UNKNOWN;
+    }
+    let packed = packed_upper(name);
+    let mut slot = slot_of(packed);
+    loop {
+        // The index is at most a third full, so an empty slot ends every search.
+        let number = INDEX.get(slot).copied().unwrap_or(UNKNOWN);
+        if number == UNKNOWN {
+            return UNKNOWN;
+        }
+        let command = by_number(number);
+        if command.packed == packed
+            && command.name.len() == name.len()
+            && (name.len() <= 16 || command.name.as_bytes().eq_ignore_ascii_case(name))
+        {
+            return number;
+        }
+        slot = next_slot(slot);
+    }
+}
+
+/// The command of a number.
+#[inline]
+pub(crate) fn by_number(number: u16) -> &'static Command {
+    static NOT_KNOWN: Command = UNKNOWN_COMMAND;
+    TABLE.get(usize::from(number)).unwrap_or(&NOT_KNOWN)
+}
+
+const UNKNOWN_COMMAND: Command = Command {
+    name: "",
+    keys: Keys::None,
+    role: Role::Pin,
+    packed: 0,
+};
+
+/// Up to 16 bytes of a name as one number, letters in upper case.
+#[inline]
+fn packed_upper(name: &[u8]) -> u128 {
+    let mut bytes = [0_u8; 16];
+    for (to, from) in bytes.iter_mut().zip(name) {
+        *to = *from;
+    }
+    bytes.make_ascii_uppercase();
+    u128::from_le_bytes(bytes)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the halves of a number are meant, and the shift leaves ten bits"
+)]
+const fn slot_of(packed: u128) -> usize {
+    let folded = (packed as u64) ^ ((packed >> 64) as u64).rotate_left(29);
+    (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - SLOT_BITS)) as usize
+}
+
+const fn next_slot(slot: usize) -> usize {
+    slot.wrapping_add(1) % SLOTS
+}
+
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "run by the compiler only, which refuses an overflow"
+)]
+const fn count() -> usize {
+    let mut total = 1;
+    let mut at = 0;
+    while at < GROUPS.len() {
+        total += group_at(at).names.len();
+        at += 1;
+    }
+    total
+}
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "run by the compiler only, which refuses a wrong index"
+)]
+const fn group_at(at: usize) -> &'static Group {
+    &GROUPS[at]
+}
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "run by the compiler only, which refuses a wrong index"
+)]
+const fn table() -> [Command; COMMANDS] {
+    let mut commands = [UNKNOWN_COMMAND; COMMANDS];
+    let mut next = 1;
+    let mut at = 0;
+    while at < GROUPS.len() {
+        let group = group_at(at);
+        let mut word = 0;
+        while word < group.names.len() {
+            let name = group.names[word];
+            commands[next] = Command {
+                name,
+                keys: group.keys,
+                role: group.role,
+                packed: packed_name(name.as_bytes()),
+            };
+            next += 1;
+            word += 1;
+        }
+        at += 1;
+    }
+    commands
+}
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "run by the compiler only, which refuses a wrong index"
+)]
+const fn packed_name(name: &[u8]) -> u128 {
+    let mut bytes = [0_u8; 16];
+    let mut at = 0;
+    while at < name.len() && at < bytes.len() {
+        bytes[at] = name[at];
+        at += 1;
+    }
+    u128::from_le_bytes(bytes)
+}
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    reason = "run by the compiler only, over a few hundred commands"
+)]
+const fn index() -> [u16; SLOTS] {
+    let mut slots = [UNKNOWN; SLOTS];
+    let commands = table();
+    let mut number = 1;
+    while number < COMMANDS {
+        let mut slot = slot_of(commands[number].packed);
+        while slots[slot] != UNKNOWN {
+            slot = next_slot(slot);
+        }
+        slots[slot] = number as u16;
+        number += 1;
+    }
+    slots
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_found_in_any_case() {
+        for (number, command) in TABLE.iter().enumerate().skip(1) {
+            let name = command.name;
+            for spelt in [name.to_string(), name.to_lowercase(), mixed(name)] {
+                assert_eq!(usize::from(number_of(spelt.as_bytes())), number, "{spelt}");
+            }
+        }
+    }
+
+    fn mixed(name: &str) -> String {
+        name.char_indices()
+            .map(|(at, c)| {
+                if at % 2 == 0 {
+                    c.to_ascii_lowercase()
+                } else {
+                    c
+                }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn names_stand_in_the_table_once_and_in_upper_case() {
+        let mut names: Vec<_> = TABLE.iter().skip(1).map(|command| command.name).collect();
+        for name in &names {
+            assert!(name.len() <= NAME_BYTES_MAX && !name.is_empty());
+            assert_eq!(*name, name.to_ascii_uppercase());
+        }
+        names.sort_unstable();
+        let before = names.len();
+        names.dedup();
+        assert_eq!(before, names.len());
+        assert!(before * 3 < SLOTS, "the index stays sparse");
+    }
+
+    #[test]
+    fn other_names_are_unknown_and_pin() {
+        for name in [
+            &b""[..],
+            b"GE",
+            b"GETT",
+            b"G\0T",
+            b"GET\0",
+            b"GEORADIUSBYMEMBER_RX",
+            b"A-NAME-THAT-IS-LONGER-THAN-ANY-COMMAND",
+        ] {
+            assert_eq!(number_of(name), UNKNOWN, "{}", name.escape_ascii());
+        }
+        assert_eq!(by_number(UNKNOWN).role, Role::Pin);
+        assert_eq!(by_number(u16::MAX).role, Role::Pin);
+    }
+}
