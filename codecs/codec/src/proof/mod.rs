@@ -129,3 +129,6 @@ impl<'c> Proof<'c> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
