@@ -5,7 +5,7 @@
 //! message's id (1), the id's bytes as the caller wrote them; the method, to the end. A call of
 //! strict binary with a method of up to 42 bytes fits without an allocation.
 
-use weft_codec::{Asked, Head, Side, Span};
+use weft_codec::{Asked, Field, Head, Side};
 
 use crate::{
     cursor::varint_bytes,
@@ -54,7 +54,7 @@ fn write_other(head: &Head, frame: &[u8], flags: u32, asked: &mut Asked) {
     }
     asked.bytes.push(first);
     if flags & HEADER != 0 {
-        let fixed = frame.get(header::FLAGS_AT..header::ID_AT.saturating_add(4));
+        let fixed = frame.get(header::FLAGS_AT..header::ID.end() as usize);
         asked.bytes.extend_from_slice(fixed.unwrap_or(&[0; 6]));
     }
     if flags & (ZLIB | OPAQUE) == 0 {
@@ -77,7 +77,7 @@ fn write_other(head: &Head, frame: &[u8], flags: u32, asked: &mut Asked) {
             .bytes
             .extend_from_slice(bytes.get(..len).unwrap_or_default());
     }
-    let method = fields::read(Side::Downstream, head, frame, weft_codec::Field::Method);
+    let method = fields::read(Side::Downstream, head, frame, Field::Method);
     if let Some(method) = method {
         asked.bytes.extend_from_slice(&method.to_bytes());
     }
@@ -103,6 +103,3 @@ pub(crate) fn read(asked: &Asked) -> Option<Caller<'_>> {
         method,
     })
 }
-
-/// The span of the header's id.
-pub(crate) const HEADER_ID: Span = Span::new(8, 4);

@@ -4,7 +4,7 @@
 use weft_codec::{EmitError, Head, Kind, Malformed, NewId, Rewrite, Side, Span};
 
 use crate::{
-    asked::{self, HEADER_ID},
+    asked,
     cursor::varint_bytes,
     fields::TIMEOUT_HEADER,
     frame::{self, COMPACT, HEADER, LENGTH_BYTES, OPAQUE, ZLIB, notes},
@@ -139,7 +139,7 @@ fn other(
         None => out.extend_from_slice(frame),
         Some(_) if flags & OPAQUE != 0 => {
             return Err(EmitError::Malformed(Malformed::new(
-                HEADER_ID.start as usize,
+                header::ID.start as usize,
                 "the id stands under a transform that cannot be undone",
             )));
         }
@@ -184,7 +184,7 @@ fn spliced(
 }
 
 fn put_header_id(frame: &mut [u8], ids: &Ids) {
-    let place = frame.get_mut(header::ID_AT..header::ID_AT.saturating_add(4));
+    let place = frame.get_mut(header::ID.start as usize..header::ID.end() as usize);
     if let (Some(place), Some(id)) = (place, ids.header) {
         place.copy_from_slice(&id);
     }
@@ -213,8 +213,15 @@ fn under_zlib(
     out: &mut Vec<u8>,
 ) -> Result<(), EmitError> {
     let (_, payload_at, _) = notes(head);
-    let message = frame::beginning(frame, payload_at)?;
+    let (message, beginning) = frame::beginning(frame, payload_at)?;
     let payload = frame.get(payload_at..).unwrap_or_default();
+    if ids.header.as_ref().map(<[u8; 4]>::as_slice) == header::ID.of(frame)
+        && message.id.of(beginning.bytes()) == Some(ids.message())
+    {
+        // Its own ids, as on a lane of its own: the bytes stay as they are.
+        out.extend_from_slice(frame);
+        return Ok(());
+    }
     let inflated = zlib::open(payload).ok_or_else(|| {
         EmitError::Malformed(Malformed::new(
             payload_at,

@@ -7,7 +7,7 @@ use weft_codec::{Field, Head, Kind, Side, Value, Verdict};
 use crate::{
     cursor::Cursor,
     frame::{self, COMPACT, EXCEPTION, HEADER, OPAQUE, ZLIB, notes},
-    header, zlib,
+    header,
 };
 
 /// Prefix of the keys that stand in info headers.
@@ -84,13 +84,12 @@ fn split(side: Side, name: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// The name of a message under zlib.
-pub(crate) fn inflated_name(head: &Head, frame: &[u8]) -> Option<Vec<u8>> {
+fn inflated_name(head: &Head, frame: &[u8]) -> Option<Vec<u8>> {
     let (_, payload_at, flags) = notes(head);
     if flags & ZLIB == 0 {
         return None;
     }
-    let message = frame::beginning(frame, payload_at).ok()?;
-    let inflated = zlib::Beginning::of(frame.get(payload_at..)?)?;
+    let (message, inflated) = frame::beginning(frame, payload_at).ok()?;
     Some(message.name.of(inflated.bytes())?.to_vec())
 }
 
@@ -141,8 +140,7 @@ fn with_body<T>(head: &Head, frame: &[u8], read: impl FnOnce(&[u8]) -> T) -> Opt
         return None;
     }
     if flags & ZLIB != 0 {
-        let message = frame::beginning(frame, payload_at).ok()?;
-        let inflated = zlib::Beginning::of(frame.get(payload_at..)?)?;
+        let (message, inflated) = frame::beginning(frame, payload_at).ok()?;
         return Some(read(inflated.bytes().get(message.body as usize..)?));
     }
     let body = if flags & COMPACT == 0 {

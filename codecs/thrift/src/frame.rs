@@ -225,7 +225,7 @@ fn with_header(
             return Ok(Found::Need(reach.frame_bytes));
         }
         Transform::Zlib => {
-            let message = beginning(frame, header.payload_at)?;
+            let (message, _) = beginning(frame, header.payload_at)?;
             same_protocol(&message, header.protocol, header.payload_at)?;
             // Name and id stand in the inflated payload, so no span of the frame names them.
             let mut head = head_of(side, &[], frame_bytes, payload_at, &message)?;
@@ -259,7 +259,7 @@ fn with_header(
 /// one id that can be seen.
 fn untouchable(side: Side, head: Head) -> Head {
     Head {
-        id: Span::new(8, 4),
+        id: header::ID,
         method: Span::default(),
         head_bytes: head.frame_bytes,
         cut: Cut::Whole,
@@ -268,8 +268,11 @@ fn untouchable(side: Side, head: Head) -> Head {
     }
 }
 
-/// The message at the beginning of a zlib payload; its spans are those of the inflated bytes.
-pub(crate) fn beginning(frame: &[u8], payload_at: usize) -> Result<Message, Malformed> {
+/// The message at the beginning of a zlib payload, and the inflated bytes that its spans are of.
+pub(crate) fn beginning(
+    frame: &[u8],
+    payload_at: usize,
+) -> Result<(Message, zlib::Beginning), Malformed> {
     let payload = frame.get(payload_at..).unwrap_or_default();
     let inflated = zlib::Beginning::of(payload)
         .ok_or_else(|| Malformed::new(payload_at, "the payload is no zlib stream"))?;
@@ -283,7 +286,7 @@ pub(crate) fn beginning(frame: &[u8], payload_at: usize) -> Result<Message, Malf
         head_bytes_max: zlib::BEGIN_BYTES,
     };
     match message::read(bytes, 0, reach) {
-        Ok(message::Begin::Is(message)) => Ok(message),
+        Ok(message::Begin::Is(message)) => Ok((message, inflated)),
         Ok(message::Begin::Need(_)) => Err(Malformed::new(
             payload_at,
             "the compressed payload ends inside the message's head",

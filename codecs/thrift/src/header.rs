@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use weft_codec::Malformed;
+use weft_codec::{Malformed, Span};
 
 use crate::{
     cursor::Cursor,
@@ -14,7 +14,7 @@ pub(crate) const MAGIC: [u8; 2] = [0x0f, 0xff];
 /// Where the flags stand; the header id follows them.
 pub(crate) const FLAGS_AT: usize = 6;
 /// Where the header id stands, a fixed `u32`.
-pub(crate) const ID_AT: usize = 8;
+pub(crate) const ID: Span = Span::new(8, 4);
 /// Where the header's variable part begins: after length, magic, flags, id and word count.
 pub(crate) const INFO_AT: usize = 14;
 /// The one transform that this codec can undo.
