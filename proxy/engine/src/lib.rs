@@ -24,3 +24,35 @@ pub use report::{
 
 mod engine;
 pub use engine::Engine;
+
+// What the engine is made of.
+mod buffer;
+mod table;
+mod wheel;
+
+// A request's way to an instance …
+mod balance;
+mod bound;
+mod client;
+mod dispatch;
+mod exchange;
+mod instance;
+mod lane;
+mod lanes;
+mod listener;
+mod pending;
+mod request;
+mod service;
+mod stream;
+
+// … and back.
+mod answer;
+mod outcome;
+
+// What happens besides.
+mod departure;
+mod growth;
+mod latency;
+mod loss;
+mod reload;
+mod snapshot;

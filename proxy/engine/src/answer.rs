@@ -1,0 +1,451 @@
+//! From a lane's bytes to the answers of exchanges.
+
+use std::sync::Arc;
+
+use weft_codec::{Asked, Codec, Head, Kind, NewId, Rewrite, Say, Side, Verdict};
+
+use crate::exchange::{Class, ExchangeKey, Phase};
+use crate::lane::{Lane, LaneKey, LaneState, ReadTo, Reading};
+use crate::pending::Entry;
+use crate::report::Outcome;
+use crate::{CloseCause, ConnId, Engine};
+
+/// An answer frame, or the beginning of a large one.
+#[derive(Clone, Copy)]
+pub(crate) struct Answer<'a> {
+    pub(crate) codec: &'a Arc<dyn Codec>,
+    pub(crate) head: &'a Head,
+    pub(crate) frame: &'a [u8],
+}
+
+impl Answer<'_> {
+    pub(crate) fn missing(&self) -> u64 {
+        u64::from(self.head.frame_bytes).saturating_sub(self.frame.len() as u64)
+    }
+}
+
+impl Engine {
+    pub(crate) fn lane_bytes(&mut self, key: LaneKey, bytes: &[u8]) {
+        self.counters.upstream_bytes_in += bytes.len() as u64;
+        let Some(lane) = self.lanes.get_mut(key) else {
+            return;
+        };
+        if lane.codec.traits().correlation == weft_codec::Correlation::Raw {
+            return self.relay_raw_answer(key, bytes);
+        }
+        let bytes = if lane.reading.is_some() {
+            self.pass_answer(key, bytes)
+        } else {
+            bytes
+        };
+        let Some(lane) = self.lanes.get_mut(key) else {
+            return;
+        };
+        if bytes.is_empty() {
+            return;
+        }
+        if lane.partial.is_empty() {
+            return self.scan_lane(key, bytes);
+        }
+        lane.partial.extend_from_slice(bytes);
+        if lane.partial.len() >= lane.need {
+            let buffer = std::mem::take(&mut lane.partial);
+            self.scan_lane(key, &buffer);
+            self.spares.put(buffer);
+        }
+    }
+
+    fn scan_lane(&mut self, key: LaneKey, data: &[u8]) {
+        let Some(lane) = self.lanes.get_mut(key) else {
+            return;
+        };
+        let codec = Arc::clone(&lane.codec);
+        let mut heads = std::mem::take(&mut self.heads);
+        heads.clear();
+        let scanned = codec.scan(
+            Side::Upstream,
+            &lane.limits,
+            &mut lane.scan,
+            data,
+            &mut heads,
+        );
+        for head in &heads {
+            let start = head.start as usize;
+            let end = start
+                .saturating_add(head.frame_bytes as usize)
+                .min(data.len());
+            let frame = data.get(start..end).unwrap_or_default();
+            self.lane_frame(
+                key,
+                Answer {
+                    codec: &codec,
+                    head,
+                    frame,
+                },
+            );
+        }
+        self.heads = heads;
+        let Some(lane) = self.lanes.get_mut(key) else {
+            return;
+        };
+        match scanned {
+            Ok(scanned) => {
+                lane.need = scanned.need;
+                let rest = data
+                    .get(scanned.consumed.min(data.len())..)
+                    .unwrap_or_default();
+                if !rest.is_empty() {
+                    if lane.partial.capacity() == 0 {
+                        lane.partial = self.spares.take();
+                    }
+                    lane.partial.extend_from_slice(rest);
+                }
+            }
+            Err(malformed) => {
+                self.counters.malformed[1] += 1;
+                let text = format!(
+                    "{}: not {}: {malformed}; the lane is closed",
+                    self.lane_name(key),
+                    codec.name()
+                );
+                self.report(ConnId::of_lane(key), text);
+                self.close_lane(key, CloseCause::Malformed);
+            }
+        }
+    }
+
+    /// One frame from a server.
+    fn lane_frame(&mut self, key: LaneKey, answer: Answer<'_>) {
+        let Some(lane) = self.lanes.get_mut(key) else {
+            return;
+        };
+        lane.progress = self.now.monotonic;
+        if let LaneState::Login(left) = lane.state {
+            return self.login_answer(key, answer, left);
+        }
+        if lane.bound.is_some() {
+            return self.bound_answer(key, answer);
+        }
+        match answer.head.kind {
+            Kind::Answer => self.answer(key, answer),
+            Kind::Ping => self.answer_upstream_ping(key, answer),
+            Kind::GoAway => self.retire_lane(key, CloseCause::Drained),
+            Kind::Push | Kind::Pong => {
+                // Nobody asked for a push on a shared lane, and a pong ends nothing here.
+                self.discard_rest(key, answer.missing());
+            }
+            Kind::Request | Kind::OneWay | Kind::Cancel | Kind::Handshake => {
+                self.unknown_answer(key, answer);
+            }
+        }
+    }
+
+    /// An answer: finds its exchange and hands it over.
+    fn answer(&mut self, key: LaneKey, answer: Answer<'_>) {
+        let Some(lane) = self.lanes.get_mut(key) else {
+            return;
+        };
+        let id = answer.head.id_value;
+        let entry = lane.pending.peek(id);
+        match entry {
+            Some(Entry::Live(exchange)) => {
+                if !answer.head.more {
+                    lane.pending.take(id);
+                }
+                self.live_answer(key, exchange, answer);
+            }
+            Some(Entry::Abandoned { .. }) => {
+                if !answer.head.more {
+                    lane.pending.take(id);
+                    lane.abandoned = lane.abandoned.saturating_sub(1);
+                    self.counters.late_answers += 1;
+                }
+                self.discard_rest(key, answer.missing());
+                self.after_answer(key);
+            }
+            Some(Entry::Lingering) => {
+                lane.pending.take(id);
+                self.discard_rest(key, answer.missing());
+                self.after_answer(key);
+            }
+            None => self.unknown_answer(key, answer),
+        }
+    }
+
+    /// An answer to an exchange that is still wanted.
+    pub(crate) fn live_answer(
+        &mut self,
+        key: LaneKey,
+        exchange_key: ExchangeKey,
+        answer: Answer<'_>,
+    ) {
+        let verdict = answer.codec.classify(answer.head, answer.frame);
+        if verdict == Verdict::NotExecuted
+            && answer.missing() == 0
+            && !answer.head.more
+            && self.may_retry(exchange_key, false)
+        {
+            self.settle_attempt(key, exchange_key, verdict);
+            return self.retry(exchange_key);
+        }
+        if !answer.head.more {
+            self.settle_attempt(key, exchange_key, verdict);
+        }
+        self.note_facet_answer(key, exchange_key, verdict);
+        self.hand_over(key, exchange_key, answer);
+        self.after_answer(key);
+    }
+
+    /// What an answer teaches about its lane and instance, once an attempt has ended well.
+    fn settle_attempt(&mut self, key: LaneKey, exchange_key: ExchangeKey, verdict: Verdict) {
+        let now = self.now.monotonic;
+        let Some(exchange) = self.exchanges.get_mut(exchange_key) else {
+            return;
+        };
+        exchange.phase = Phase::New;
+        let latency = now.since(exchange.dispatched);
+        let depth = exchange.depth;
+        let Some(lane) = self.lanes.get_mut(key) else {
+            return;
+        };
+        lane.in_flight = lane.in_flight.saturating_sub(1);
+        if lane.in_flight == 0 {
+            lane.idle_since = now;
+        }
+        let class = lane.class;
+        let Some(run) = self.instances.get_mut(lane.instance) else {
+            return;
+        };
+        run.in_flight = run.in_flight.saturating_sub(1);
+        match verdict {
+            Verdict::Ok | Verdict::ApplicationError => {
+                run.ok += 1;
+                if class != Class::Exclusive {
+                    run.latency.observe(now, latency);
+                    run.latencies.record(latency);
+                }
+            }
+            Verdict::Overload | Verdict::NotExecuted | Verdict::Unavailable => {
+                run.failed += 1;
+                run.latency.observe(now, crate::loss::PENALTY_NS);
+            }
+        }
+        if class == Class::Shared {
+            self.learn(key, latency, depth);
+        }
+    }
+
+    /// Emits an answer to its client, or holds it until its turn.
+    fn hand_over(&mut self, lane_key: LaneKey, key: ExchangeKey, answer: Answer<'_>) {
+        let turn = self.is_turn(key);
+        let Some(exchange) = self.exchanges.get_mut(key) else {
+            return self.discard_rest(lane_key, answer.missing());
+        };
+        let client_key = exchange.client;
+        let Some(client) = self.clients.get_mut(client_key) else {
+            return;
+        };
+        // A lane for one client, or for one exchange, carries the client's own ids.
+        let own = self
+            .lanes
+            .get(lane_key)
+            .is_some_and(|lane| matches!(lane.class, Class::Bound | Class::Exclusive));
+        let id = if own {
+            NewId::Keep
+        } else {
+            NewId::Callers(&exchange.asked)
+        };
+        let rewrite = Rewrite {
+            id,
+            deadline_ms: None,
+        };
+        let out = if turn {
+            client.outbox.room(&mut self.spares)
+        } else {
+            if exchange.answer.capacity() == 0 {
+                exchange.answer = self.spares.take();
+            }
+            &mut exchange.answer
+        };
+        let before = out.len();
+        let emitted = answer
+            .codec
+            .emit(Side::Upstream, answer.head, answer.frame, &rewrite, out);
+        self.answer_bytes += out.len() - before;
+        if let Err(error) = emitted {
+            self.discard_rest(lane_key, answer.missing());
+            let words = format!("the answer cannot be relayed: {error}");
+            return self.fail(key, weft_codec::ProxyError::Malformed, &words, false);
+        }
+        if turn {
+            exchange.answer_begun = true;
+            self.mark_client(client_key);
+        }
+        let more = answer.head.more;
+        if answer.missing() > 0 {
+            return self.begin_reading(lane_key, client_key, key, (turn, more, answer.missing()));
+        }
+        if more {
+            return;
+        }
+        if turn {
+            self.finish(key, Outcome::Answered);
+            self.update_pause(client_key);
+        } else {
+            self.hold_answer(key, Outcome::Answered);
+        }
+    }
+
+    /// Marks an answered exchange that must wait for its turn.
+    pub(crate) fn hold_answer(&mut self, key: ExchangeKey, outcome: Outcome) {
+        let over = self.answer_bytes > self.settings.answer_bytes_max;
+        let Some(exchange) = self.exchanges.get_mut(key) else {
+            return;
+        };
+        if over && !exchange.answer.is_empty() && outcome == Outcome::Answered {
+            // A lane is never paused for an answer out of turn: this one fails in its turn.
+            self.answer_bytes -= exchange.answer.len();
+            exchange.answer = Vec::new();
+            let words = "its answer came before its turn and there is no room to keep it";
+            return self.fail(key, weft_codec::ProxyError::Overload, words, false);
+        }
+        exchange.phase = Phase::Held(outcome);
+        let mut timer = exchange.timer;
+        exchange.timer = crate::wheel::Timer::NONE;
+        self.wheel.cancel(&mut timer);
+        self.releases.push_back(key);
+    }
+
+    fn begin_reading(
+        &mut self,
+        lane_key: LaneKey,
+        client: crate::client::ClientKey,
+        key: ExchangeKey,
+        (turn, more, remaining): (bool, bool, u64),
+    ) {
+        self.counters.streamed_answers += 1;
+        let to = if turn {
+            if let Some(client) = self.clients.get_mut(client) {
+                client.streaming = Some(lane_key);
+                client.moved = self.now.monotonic;
+            }
+            ReadTo::Client {
+                client,
+                exchange: Some(key),
+                more,
+            }
+        } else {
+            ReadTo::Held {
+                exchange: key,
+                more,
+            }
+        };
+        if let Some(lane) = self.lanes.get_mut(lane_key) {
+            lane.reading = Some(Reading { remaining, to });
+        }
+        self.limit_stream(lane_key);
+    }
+
+    /// Drops the rest of a large frame that nobody wants.
+    pub(crate) fn discard_rest(&mut self, key: LaneKey, missing: u64) {
+        if missing > 0
+            && let Some(lane) = self.lanes.get_mut(key)
+        {
+            lane.reading = Some(Reading {
+                remaining: missing,
+                to: ReadTo::Discard,
+            });
+        }
+    }
+
+    /// An answer that nobody asked for: counted, dropped, and the end of a lane that repeats it.
+    fn unknown_answer(&mut self, key: LaneKey, answer: Answer<'_>) {
+        self.counters.unknown_answers += 1;
+        let limit = self.settings.unknown_answers_max;
+        let Some(lane) = self.lanes.get_mut(key) else {
+            return;
+        };
+        lane.unknown_answers += 1;
+        // In order, an answer too many means that all positions are in doubt.
+        let in_doubt = matches!(lane.pending, crate::pending::Pending::InOrder(_));
+        if in_doubt || lane.unknown_answers > limit {
+            let text = format!(
+                "{}: {} frames that answer nothing ({:?}, id {}); the lane is closed",
+                self.lane_name(key),
+                limit,
+                answer.head.kind,
+                answer.head.id_value
+            );
+            self.report(ConnId::of_lane(key), text);
+            return self.close_lane(key, CloseCause::Untrusted);
+        }
+        self.discard_rest(key, answer.missing());
+    }
+
+    fn answer_upstream_ping(&mut self, key: LaneKey, answer: Answer<'_>) {
+        let mut asked = Asked::default();
+        answer.codec.remember(answer.head, answer.frame, &mut asked);
+        self.counters.pings += 1;
+        let Some(lane) = self.lanes.get_mut(key) else {
+            return;
+        };
+        if lane.writing.is_some() {
+            // A request is in the middle of the stream; the server will ask again.
+            return;
+        }
+        let out = lane.outbox.room(&mut self.spares);
+        let before = out.len();
+        let said = answer.codec.say(&Say::Pong { asked: &asked }, out);
+        lane.queued += (out.len() - before) as u64;
+        if said.is_ok() {
+            self.mark_lane(key);
+        }
+    }
+
+    /// Looks after a lane when something ended on it: room for others, retirement, tombstones.
+    pub(crate) fn after_answer(&mut self, key: LaneKey) {
+        let now = self.now.monotonic;
+        let Some(lane) = self.lanes.get_mut(key) else {
+            return;
+        };
+        lane.stuck_since = match (lane.pending.head_timed_out(), lane.stuck_since) {
+            (false, _) => None,
+            (true, None) => Some(now),
+            (true, since) => since,
+        };
+        if matches!(lane.state, LaneState::Retiring(_)) {
+            return self.close_if_retired(key);
+        }
+        if lane.stuck_since.is_some() || (lane.in_flight == 0 && !lane.timer.is_set()) {
+            self.arm_lane(key);
+        }
+        self.pump_lane(key);
+    }
+
+    /// Lists the pool of a lane if something waits in it.
+    #[inline]
+    pub(crate) fn pump_lane(&mut self, key: LaneKey) {
+        let Some(lane) = self.lanes.get(key) else {
+            return;
+        };
+        let Lane {
+            instance,
+            class,
+            ref facets,
+            ..
+        } = *lane;
+        let waits = self
+            .instances
+            .get_mut(instance)
+            .and_then(|run| run.pool(class, facets.as_ref()))
+            .is_some_and(|pool| !pool.queue.is_empty());
+        if waits {
+            let facets = facets.clone();
+            self.pump.push(crate::engine::PoolName {
+                instance,
+                class,
+                facets,
+            });
+        }
+    }
+}

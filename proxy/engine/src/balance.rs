@@ -1,0 +1,259 @@
+//! Choosing an instance: two random choices by peak-EWMA cost, round robin, or a hash ring.
+
+use smallvec::SmallVec;
+use weft_codec::{Field, Value};
+use weft_model::Balancing;
+use weft_route::{Fields, RequestFields};
+
+use crate::instance::InstanceKey;
+use crate::listener::RuleRun;
+use crate::service::hash;
+use crate::{Engine, Nanos};
+
+/// An instance that nobody picked for so long gets one probing pick: its cost may be stale.
+const PROBE_AFTER_NS: u64 = 5_000_000_000;
+
+/// Which instance an exchange goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Choice {
+    Instance(InstanceKey),
+    /// There may be one later.
+    NoneNow,
+    /// The keys of one request live on several instances.
+    Split,
+}
+
+/// What the choice depends on besides the request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Choosing<'a> {
+    pub(crate) rule: &'a RuleRun,
+    /// Failed it before: taken only if there is no other.
+    pub(crate) tried: &'a [InstanceKey],
+    pub(crate) idempotent: bool,
+}
+
+impl Engine {
+    /// Chooses an instance for a request.
+    pub(crate) fn choose(&mut self, choosing: Choosing<'_>, request: &RequestFields<'_>) -> Choice {
+        let rule = choosing.rule;
+        if self
+            .services
+            .get(rule.service)
+            .is_some_and(|service| !service.due.is_empty())
+        {
+            self.probe_due(rule.service);
+        }
+        let members = self
+            .services
+            .get(rule.service)
+            .and_then(|s| s.subsets.get(rule.subset))
+            .map(|s| &s.members);
+        // The common small case needs no randomness.
+        if let Some([only]) = members.map(Vec::as_slice) {
+            return if self.is_available(*only) {
+                self.pick(*only)
+            } else {
+                Choice::NoneNow
+            };
+        }
+        let by_ring = match &rule.policy().balancing {
+            Balancing::RingHash(key) => Some(key.as_deref()),
+            Balancing::ProtocolDefault
+                if request.codec.traits().balance == weft_codec::Balance::RingHash =>
+            {
+                Some(None)
+            }
+            _ => None,
+        };
+        // Requests without a key may go anywhere.
+        if let Some(key) = by_ring
+            && let Some(choice) = self.by_ring(choosing, request, key)
+        {
+            return choice;
+        }
+        if rule.policy().balancing == Balancing::RoundRobin {
+            self.by_turn(choosing)
+        } else {
+            self.by_cost(choosing)
+        }
+    }
+
+    pub(crate) fn is_available(&self, key: InstanceKey) -> bool {
+        self.instances
+            .get(key)
+            .is_some_and(super::instance::InstanceRun::is_available)
+    }
+
+    fn pick(&mut self, key: InstanceKey) -> Choice {
+        if let Some(run) = self.instances.get_mut(key) {
+            run.last_pick = self.now.monotonic;
+        }
+        Choice::Instance(key)
+    }
+
+    /// Members that may be picked: available, and not tried before if there are such.
+    fn candidates(&self, choosing: Choosing<'_>) -> SmallVec<[InstanceKey; 16]> {
+        let members = self
+            .services
+            .get(choosing.rule.service)
+            .and_then(|s| s.subsets.get(choosing.rule.subset))
+            .map_or(&[][..], |subset| &subset.members);
+        let available = members
+            .iter()
+            .copied()
+            .filter(|key| self.is_available(*key));
+        let fresh: SmallVec<[InstanceKey; 16]> = available
+            .clone()
+            .filter(|key| !choosing.tried.contains(key))
+            .collect();
+        if fresh.is_empty() {
+            available.collect()
+        } else {
+            fresh
+        }
+    }
+
+    fn by_cost(&mut self, choosing: Choosing<'_>) -> Choice {
+        let now = self.now.monotonic;
+        let (service, subset) = (choosing.rule.service, choosing.rule.subset);
+        let Some(subset) = self
+            .services
+            .get_mut(service)
+            .and_then(|s| s.subsets.get_mut(subset))
+        else {
+            return Choice::NoneNow;
+        };
+        let count = subset.members.len();
+        if choosing.idempotent && now >= subset.probe_at {
+            subset.probe_at = Nanos(now.0 + PROBE_AFTER_NS / count.max(1) as u64);
+            let stale = self.candidates(choosing).into_iter().find(|key| {
+                self.instances
+                    .get(*key)
+                    .is_some_and(|run| now.since(run.last_pick) > PROBE_AFTER_NS)
+            });
+            if let Some(stale) = stale {
+                return self.pick(stale);
+            }
+        }
+        if count >= 2 && choosing.tried.is_empty() {
+            // Two distinct draws; usually both are available and nothing is collected.
+            let first = self.rng.usize(0..count);
+            let second = (first + self.rng.usize(1..count)) % count;
+            let drawn = self.services.get(service).and_then(|s| {
+                let members = &s.subsets.get(choosing.rule.subset)?.members;
+                Some((*members.get(first)?, *members.get(second)?))
+            });
+            if let Some((first, second)) = drawn
+                && self.is_available(first)
+                && self.is_available(second)
+            {
+                let cheaper = self.cheaper(first, second);
+                return self.pick(cheaper);
+            }
+        }
+        let candidates = self.candidates(choosing);
+        match candidates.as_slice() {
+            [] => Choice::NoneNow,
+            [only] => self.pick(*only),
+            several => {
+                let first = self.rng.usize(0..several.len());
+                let second = (first + self.rng.usize(1..several.len())) % several.len();
+                let cheaper = self.cheaper(several[first], several[second]);
+                self.pick(cheaper)
+            }
+        }
+    }
+
+    fn cheaper(&self, first: InstanceKey, second: InstanceKey) -> InstanceKey {
+        let cost = |key: InstanceKey| {
+            self.instances.get(key).map_or(f64::MAX, |run| {
+                run.latency.cost_ns() * f64::from(run.in_flight + 1)
+                    / f64::from(run.instance.weight.max(1))
+            })
+        };
+        if cost(second) < cost(first) {
+            second
+        } else {
+            first
+        }
+    }
+
+    /// One after the other; an instance of weight 3 has three turns in a round.
+    fn by_turn(&mut self, choosing: Choosing<'_>) -> Choice {
+        let candidates = self.candidates(choosing);
+        let weight = |engine: &Self, key: InstanceKey| {
+            engine
+                .instances
+                .get(key)
+                .map_or(1, |run| u64::from(run.instance.weight.max(1)))
+        };
+        let round: u64 = candidates.iter().map(|key| weight(self, *key)).sum();
+        let (service, subset) = (choosing.rule.service, choosing.rule.subset);
+        let Some(subset) = self
+            .services
+            .get_mut(service)
+            .and_then(|s| s.subsets.get_mut(subset))
+        else {
+            return Choice::NoneNow;
+        };
+        let mut turn = subset.turn % round.max(1);
+        subset.turn = subset.turn.wrapping_add(1);
+        for key in candidates {
+            let weight = weight(self, key);
+            if turn < weight {
+                return self.pick(key);
+            }
+            turn -= weight;
+        }
+        Choice::NoneNow
+    }
+
+    /// By the request's hash key; `None` if it has no key.
+    fn by_ring(
+        &mut self,
+        choosing: Choosing<'_>,
+        request: &RequestFields<'_>,
+        key: Option<&str>,
+    ) -> Option<Choice> {
+        let field = match key {
+            None => Field::HashKey(0),
+            Some("service") => Field::Service,
+            Some("method") => Field::Method,
+            Some(name) => Field::Key(name),
+        };
+        let first = self.owner(choosing, &request.field(field)?);
+        let Some(first) = first else {
+            return Some(Choice::NoneNow);
+        };
+        if key.is_none() {
+            let mut n = 1;
+            while let Some(value) = request.field(Field::HashKey(n)) {
+                if self.owner(choosing, &value) != Some(first) {
+                    return Some(Choice::Split);
+                }
+                n += 1;
+            }
+        }
+        Some(self.pick(first))
+    }
+
+    /// The first available member on the ring at or after the value's hash.
+    fn owner(&mut self, choosing: Choosing<'_>, value: &Value<'_>) -> Option<InstanceKey> {
+        let at = hash(&value.to_bytes(), 0);
+        let (service, subset) = (choosing.rule.service, choosing.rule.subset);
+        let subset = self.services.get_mut(service)?.subsets.get_mut(subset)?;
+        let ring = subset.ring(&self.instances);
+        let start = ring.partition_point(|(point, _)| *point < at);
+        let (before, after) = ring.split_at_checked(start)?;
+        let clockwise = after.iter().chain(before).map(|(_, key)| *key);
+        let available = |key: &InstanceKey| {
+            self.instances
+                .get(*key)
+                .is_some_and(super::instance::InstanceRun::is_available)
+        };
+        clockwise
+            .clone()
+            .find(|key| available(key) && !choosing.tried.contains(key))
+            .or_else(|| clockwise.clone().find(available))
+    }
+}

@@ -1,0 +1,389 @@
+//! Lanes of a client's own: protocols with sessions, connections pinned by what a request does,
+//! servers that speak first, and plain L4.
+
+use std::rc::Rc;
+
+use weft_codec::{Effect, Head, Kind, ProxyError, Rewrite, Side};
+
+use crate::answer::Answer;
+use crate::balance::{Choice, Choosing};
+use crate::client::{ClientKey, Pass, PassTo};
+use crate::engine::PoolName;
+use crate::exchange::{Class, ExchangeKey};
+use crate::instance::InstanceKey;
+use crate::lane::{LaneKey, LaneState, ReadTo, Reading};
+use crate::listener::RuleRun;
+use crate::pending::{Entry, Pending};
+use crate::request::{Flow, Incoming};
+use crate::{Action, CloseCause, ConnId, Engine};
+
+/// Instances that are tried for a lane of a client's own.
+const BINDS_MAX: u8 = 3;
+
+impl Engine {
+    /// Gives a client that just connected its lane: raw, or the server speaks first.
+    pub(crate) fn bind_early(&mut self, key: ClientKey) {
+        let Some(client) = self.clients.get(key) else {
+            return;
+        };
+        let listener = Rc::clone(&client.listener);
+        let head = Head::default();
+        let incoming = Incoming {
+            listener: &listener,
+            head: &head,
+            frame: &[],
+        };
+        let index = listener.listener.routes.decide(&incoming.fields());
+        let rule = index.and_then(|index| listener.rules.get(index)).cloned();
+        let bound = rule.is_some_and(|rule| self.bind(key, &rule, incoming).is_ok());
+        if !bound {
+            self.report(
+                ConnId::of_client(key),
+                format!(
+                    "listener {}: no instance for a client",
+                    listener.listener.name
+                ),
+            );
+            self.client_gone_by_us(key, CloseCause::PeerGone);
+        }
+    }
+
+    /// Chooses an instance and opens a lane to it for one client.
+    fn bind(
+        &mut self,
+        key: ClientKey,
+        rule: &RuleRun,
+        incoming: Incoming<'_>,
+    ) -> Result<(), ProxyError> {
+        let Some(client) = self.clients.get(key) else {
+            return Err(ProxyError::NoInstance);
+        };
+        if client.binds > BINDS_MAX {
+            return Err(ProxyError::ConnectFailed);
+        }
+        let tried: Vec<InstanceKey> = client.tried.into_iter().collect();
+        let facets = client.facets.clone();
+        let choosing = Choosing {
+            rule,
+            tried: &tried,
+            idempotent: false,
+        };
+        let Choice::Instance(instance) = self.choose(choosing, &incoming.fields()) else {
+            self.probe_due(rule.service);
+            return Err(ProxyError::NoInstance);
+        };
+        let pool = PoolName {
+            instance,
+            class: Class::Bound,
+            facets,
+        };
+        let lane = self.open_lane(&pool, Some(key), None);
+        if let Some(client) = self.clients.get_mut(key) {
+            client.pinned = lane;
+            client.binds = client.binds.saturating_add(1);
+        }
+        lane.map(|_| ()).ok_or(ProxyError::NoInstance)
+    }
+
+    /// A request that pins its client: gives the client its lane first.
+    pub(crate) fn pin(&mut self, key: ClientKey, incoming: Incoming<'_>, effect: Effect) -> Flow {
+        let tunnel = effect == Effect::Tunnel;
+        if let Some(client) = self.clients.get_mut(key) {
+            client.binds = 0;
+            client.tried = None;
+            client.flags.tunnel = tunnel;
+        }
+        self.bound_frame(key, incoming)
+    }
+
+    /// A frame of a client that has, or must have, a lane of its own.
+    pub(crate) fn bound_frame(&mut self, key: ClientKey, incoming: Incoming<'_>) -> Flow {
+        let Some(client) = self.clients.get(key) else {
+            return Flow::Stop;
+        };
+        let Some(lane_key) = client.pinned else {
+            return self.bind_or_fail(key, incoming);
+        };
+        let Some(lane) = self.lanes.get(lane_key) else {
+            return Flow::Hold;
+        };
+        if lane.state != LaneState::Ready
+            || (client.flags.barrier && client.in_flight > 0)
+            || client.in_flight >= self.settings.client_in_flight_max
+            || lane.outbox.len() > self.settings.lane_outbox_pause_bytes
+        {
+            if lane.outbox.len() > self.settings.lane_outbox_pause_bytes
+                && let Some(client) = self.clients.get_mut(key)
+            {
+                client.flags.blocked = true;
+            }
+            return Flow::Hold;
+        }
+        match incoming.head.kind {
+            Kind::Request | Kind::OneWay => self.bound_request(key, lane_key, incoming),
+            _ => self.forward_bound(key, lane_key, incoming),
+        }
+    }
+
+    fn bind_or_fail(&mut self, key: ClientKey, incoming: Incoming<'_>) -> Flow {
+        let index = incoming.listener.listener.routes.decide(&incoming.fields());
+        let rule = index
+            .and_then(|index| incoming.listener.rules.get(index))
+            .cloned();
+        let bound = match rule {
+            Some(rule) => self.bind(key, &rule, incoming),
+            None => Err(ProxyError::NoRoute),
+        };
+        let Err(error) = bound else { return Flow::Hold };
+        if incoming.head.kind == Kind::Request {
+            let exchange = self.begin_exchange(key, incoming);
+            self.route(exchange, incoming);
+            self.fail(exchange, error, "", false);
+        }
+        self.close_client_when_done(key, CloseCause::PeerGone);
+        Flow::Stop
+    }
+
+    /// A request on a lane of the client's own: counted, timed, sent under the client's own id.
+    fn bound_request(&mut self, key: ClientKey, lane: LaneKey, incoming: Incoming<'_>) -> Flow {
+        let effect = if incoming.listener.stateful {
+            incoming.head.effect
+        } else {
+            Effect::Stateless
+        };
+        if let Some(client) = self.clients.get_mut(key) {
+            client.flags.tunnel |= effect == Effect::Tunnel;
+            client.flags.barrier = effect == Effect::Unpin;
+        }
+        let tunnel = self
+            .clients
+            .get(key)
+            .is_some_and(|client| client.flags.tunnel);
+        let exchange = self.begin_exchange(key, incoming);
+        let Some(rule) = self.route(exchange, incoming) else {
+            self.fail(exchange, ProxyError::NoRoute, "", false);
+            return Flow::Next;
+        };
+        let unlimited = tunnel || matches!(effect, Effect::Blocking);
+        if !unlimited && !self.set_deadline(exchange, incoming, rule.policy()) {
+            self.fail(exchange, ProxyError::Deadline, "", false);
+            return Flow::Next;
+        }
+        if let Some(found) = self.exchanges.get_mut(exchange) {
+            found.class = Class::Bound;
+            found.idempotent = false;
+            found.one_way |= tunnel;
+            found.streamed = incoming.missing() > 0;
+            found.unpins = effect == Effect::Unpin && !tunnel;
+        }
+        self.place(exchange, lane, incoming);
+        let missing = incoming.missing();
+        if missing > 0 {
+            self.counters.streamed_requests += 1;
+            self.begin_pass(key, exchange, missing);
+        }
+        if effect == Effect::Quit {
+            // The server answers and closes; so do we.
+            if let Some(client) = self.clients.get_mut(key) {
+                client.flags.ended = true;
+            }
+        }
+        Flow::Next
+    }
+
+    /// Any other frame on a lane of the client's own goes on as it is.
+    fn forward_bound(&mut self, key: ClientKey, lane_key: LaneKey, incoming: Incoming<'_>) -> Flow {
+        let Some(lane) = self.lanes.get_mut(lane_key) else {
+            return Flow::Stop;
+        };
+        let out = lane.outbox.room(&mut self.spares);
+        let before = out.len();
+        let emitted = lane.codec.emit(
+            Side::Downstream,
+            incoming.head,
+            incoming.frame,
+            &Rewrite::NOTHING,
+            out,
+        );
+        lane.queued += (out.len() - before) as u64;
+        if emitted.is_err() {
+            self.close_client_when_done(key, CloseCause::Malformed);
+            return Flow::Stop;
+        }
+        let missing = incoming.missing();
+        if missing > 0 {
+            lane.writing = Some(key);
+            if let Some(client) = self.clients.get_mut(key) {
+                client.pass = Some(Pass {
+                    remaining: missing,
+                    to: PassTo::Lane(lane_key),
+                });
+            }
+        }
+        self.mark_lane(lane_key);
+        Flow::Next
+    }
+
+    /// A frame from the server on a client's own lane.
+    pub(crate) fn bound_answer(&mut self, key: LaneKey, answer: Answer<'_>) {
+        let Some(client_key) = self.lanes.get(key).and_then(|lane| lane.bound) else {
+            return;
+        };
+        if answer.head.kind == Kind::Answer
+            && let Some(entry) = self.take_bound(key, client_key, answer.head)
+        {
+            return match entry {
+                Entry::Live(exchange) => self.bound_live_answer(key, client_key, exchange, answer),
+                Entry::Abandoned { .. } | Entry::Lingering => {
+                    self.counters.late_answers += 1;
+                    self.discard_rest(key, answer.missing());
+                    self.after_answer(key);
+                }
+            };
+        }
+        self.counters.pushes += 1;
+        self.relay_push(key, client_key, answer);
+    }
+
+    fn relay_push(&mut self, key: LaneKey, client_key: ClientKey, answer: Answer<'_>) {
+        let missing = answer.missing();
+        if missing > 0 {
+            let to = ReadTo::Client {
+                client: client_key,
+                exchange: None,
+                more: false,
+            };
+            if let Some(lane) = self.lanes.get_mut(key) {
+                lane.reading = Some(Reading {
+                    remaining: missing,
+                    to,
+                });
+            }
+            if let Some(client) = self.clients.get_mut(client_key) {
+                client.streaming = Some(key);
+            }
+        }
+        self.relay_to_client(key, client_key, answer.frame);
+    }
+
+    fn bound_live_answer(
+        &mut self,
+        key: LaneKey,
+        client_key: ClientKey,
+        exchange: ExchangeKey,
+        answer: Answer<'_>,
+    ) {
+        let unpins = self
+            .exchanges
+            .get(exchange)
+            .is_some_and(|exchange| exchange.unpins);
+        self.live_answer(key, exchange, answer);
+        let ends = unpins && !answer.head.more && answer.missing() == 0;
+        if ends && let Some(client) = self.clients.get_mut(client_key) {
+            client.pinned = None;
+            client.flags.barrier = false;
+            self.list_client(client_key);
+            if let Some(lane) = self.lanes.get_mut(key) {
+                lane.bound = None;
+            }
+            self.close_lane(key, CloseCause::Drained);
+        }
+    }
+
+    /// The entry that an answer on a bound lane ends: by the client's own id where answers
+    /// carry one, otherwise the oldest. An answer in several frames keeps its entry.
+    fn take_bound(&mut self, key: LaneKey, client: ClientKey, head: &Head) -> Option<Entry> {
+        let lane = self.lanes.get_mut(key)?;
+        let Pending::InOrder(queue) = &mut lane.pending else {
+            return None;
+        };
+        let at = if lane.codec.traits().ids.is_some() {
+            queue.iter().position(|entry| match entry {
+                Entry::Live(exchange) => self
+                    .exchanges
+                    .get(*exchange)
+                    .is_some_and(|e| e.client == client && e.caller_id == head.id_value),
+                Entry::Abandoned { .. } | Entry::Lingering => false,
+            })?
+        } else {
+            0
+        };
+        if head.more {
+            return queue.get(at).copied();
+        }
+        let entry = queue.remove(at)?;
+        if matches!(entry, Entry::Abandoned { .. }) {
+            lane.abandoned = lane.abandoned.saturating_sub(1);
+        }
+        Some(entry)
+    }
+
+    /// The connect of a client's own lane failed: another instance, or the end.
+    pub(crate) fn unbind_failed(&mut self, key: ClientKey, instance: InstanceKey) {
+        let Some(client) = self.clients.get_mut(key) else {
+            return;
+        };
+        client.pinned = None;
+        client.tried = Some(instance);
+        let eager = client.is_raw()
+            || client.listener.listener.codec.traits().speaks_first
+                == weft_codec::Speaker::Upstream;
+        if eager {
+            self.bind_early(key);
+        } else {
+            self.list_client(key);
+        }
+    }
+
+    /// A client's own lane is gone, and its session with it.
+    pub(crate) fn bound_lane_gone(&mut self, key: ClientKey, lane: LaneKey) {
+        let Some(client) = self.clients.get_mut(key) else {
+            return;
+        };
+        if client.pinned != Some(lane) {
+            return;
+        }
+        client.pinned = None;
+        if client.streaming == Some(lane) {
+            return self.client_gone_by_us(key, CloseCause::PeerGone);
+        }
+        let cause = if client.flags.ended {
+            CloseCause::Finished
+        } else {
+            CloseCause::PeerGone
+        };
+        self.close_client_when_done(key, cause);
+    }
+
+    /// Raw: passes half-closes on once everything before them is written; ends both sides when
+    /// both have ended.
+    pub(crate) fn shut_raw(&mut self, key: ClientKey) {
+        let Some(client) = self.clients.get_mut(key) else {
+            return;
+        };
+        let Some(lane_key) = client.pinned else {
+            return;
+        };
+        let Some(lane) = self.lanes.get_mut(lane_key) else {
+            return;
+        };
+        if lane.state != LaneState::Ready || !client.partial.is_empty() {
+            return;
+        }
+        if client.flags.ended && lane.outbox.is_empty() && !lane.shut {
+            lane.shut = true;
+            self.actions.push(Action::ShutdownWrite {
+                conn: ConnId::of_lane(lane_key),
+            });
+        }
+        if lane.ended && client.outbox.is_empty() && !client.flags.shut {
+            client.flags.shut = true;
+            self.actions.push(Action::ShutdownWrite {
+                conn: ConnId::of_client(key),
+            });
+        }
+        if client.flags.ended && lane.ended && client.outbox.is_empty() && lane.outbox.is_empty() {
+            self.client_gone_by_us(key, CloseCause::Finished);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! A downstream connection: what the engine knows of one client.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use weft_codec::ScanState;
+
+use crate::buffer::Outbox;
+use crate::exchange::ExchangeKey;
+use crate::instance::InstanceKey;
+use crate::lane::LaneKey;
+use crate::listener::ListenerRun;
+use crate::table::Key;
+use crate::wheel::Timer;
+use crate::{CloseCause, ConnId, Nanos};
+
+pub(crate) type ClientKey = Key<Client>;
+
+/// A downstream connection. Small: an idle client costs little more than this.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) listener: Rc<ListenerRun>,
+    /// A partial frame, or frames that wait for their turn; empty and without room otherwise.
+    pub(crate) partial: Vec<u8>,
+    pub(crate) scan: ScanState,
+    /// Bytes that must be in `partial` before another scan is worth it.
+    pub(crate) need: usize,
+    pub(crate) outbox: Outbox,
+    /// The oldest and the youngest exchange in flight.
+    pub(crate) first: Option<ExchangeKey>,
+    pub(crate) last: Option<ExchangeKey>,
+    pub(crate) in_flight: u32,
+    /// No exchange in flight has a greater id: a greater one cannot be a repetition.
+    pub(crate) id_high: u64,
+    pub(crate) facets: Option<Rc<Facets>>,
+    /// The lane of its own, where the protocol binds or a request pinned it.
+    pub(crate) pinned: Option<LaneKey>,
+    /// A request that arrives in pieces.
+    pub(crate) pass: Option<Pass>,
+    /// The lane whose cut-through answer fills the outbox.
+    pub(crate) streaming: Option<LaneKey>,
+    /// The lane that is not read because this client does not read.
+    pub(crate) blocks: Option<LaneKey>,
+    /// When the outbox last moved while it blocks a lane.
+    pub(crate) moved: Nanos,
+    pub(crate) accepted: Nanos,
+    /// When the first byte of `partial` came, and when the last byte came.
+    pub(crate) partial_since: Nanos,
+    pub(crate) last_read: Nanos,
+    pub(crate) timer: Timer,
+    pub(crate) timer_at: Nanos,
+    /// How long its outbox may stand still while it blocks a lane.
+    pub(crate) patience: Duration,
+    /// Failed attempts to get a lane of its own.
+    pub(crate) binds: u8,
+    pub(crate) flags: Flags,
+    pub(crate) tried: Option<InstanceKey>,
+}
+
+/// What holds of a client.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Flags {
+    /// Listed as having something to write.
+    pub(crate) dirty: bool,
+    /// The shell was told to stop reading.
+    pub(crate) paused: bool,
+    /// Frames in `partial` wait until exchanges end or a lane comes.
+    pub(crate) held: bool,
+    /// Its outbox is too full to read more.
+    pub(crate) full: bool,
+    /// The lane that takes its cut-through request is too full.
+    pub(crate) blocked: bool,
+    /// No request passes until everything in flight has ended.
+    pub(crate) barrier: bool,
+    /// It sends no more.
+    pub(crate) ended: bool,
+    /// It is listed to be looked at again.
+    pub(crate) listed: bool,
+    /// From its pinning on, answers are not counted.
+    pub(crate) tunnel: bool,
+    /// Its own half was closed towards it (raw).
+    pub(crate) shut: bool,
+    /// Close once nothing is in flight and nothing unsent.
+    pub(crate) closing: Option<CloseCause>,
+}
+
+/// A request that arrives in pieces.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pass {
+    /// Bytes still to come.
+    pub(crate) remaining: u64,
+    pub(crate) to: PassTo,
+}
+
+/// Where the pieces go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PassTo {
+    /// To the lane that got the head.
+    Lane(LaneKey),
+    /// Nowhere yet: the exchange waits for a lane, and the client is held.
+    Waiting(ExchangeKey),
+    /// Nowhere: the exchange has ended.
+    Swallow,
+}
+
+/// What a client has set up on its connection: replayed on every lane that serves it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Facets {
+    /// The facet's number and the request that set it, in the order of first setting.
+    pub(crate) requests: Vec<(u64, Vec<u8>)>,
+}
+
+impl Facets {
+    /// These facets with one more, or one changed in its place.
+    pub(crate) fn with(old: Option<&Self>, number: u64, request: &[u8]) -> Self {
+        let mut requests = old
+            .map(|facets| facets.requests.clone())
+            .unwrap_or_default();
+        match requests.iter_mut().find(|(n, _)| *n == number) {
+            Some((_, old)) => *old = request.to_vec(),
+            None => requests.push((number, request.to_vec())),
+        }
+        Self { requests }
+    }
+}
+
+/// Bit that tells an upstream connection's id.
+const UPSTREAM: u64 = 1 << 63;
+
+/// A connection's side and key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Conn {
+    Client(ClientKey),
+    Lane(LaneKey),
+}
+
+impl ConnId {
+    pub(crate) const fn of_client(key: ClientKey) -> Self {
+        Self(key.bits())
+    }
+
+    pub(crate) const fn of_lane(key: LaneKey) -> Self {
+        Self(key.bits() | UPSTREAM)
+    }
+
+    #[inline]
+    pub(crate) const fn side(self) -> Conn {
+        if self.0 & UPSTREAM == 0 {
+            Conn::Client(ClientKey::from_bits(self.0))
+        } else {
+            Conn::Lane(LaneKey::from_bits(self.0 & !UPSTREAM))
+        }
+    }
+
+    /// Whether it leads to a server.
+    #[must_use]
+    pub const fn is_upstream(self) -> bool {
+        self.0 & UPSTREAM != 0
+    }
+}

@@ -1,0 +1,235 @@
+//! How clients end: finished, stalled, gone; and what becomes of what they asked for.
+
+use crate::client::{Client, ClientKey, PassTo};
+use crate::engine::Alarm;
+use crate::lane::ReadTo;
+use crate::report::Outcome;
+use crate::wheel::Timer;
+use crate::{Action, CloseCause, ConnId, Engine, Nanos};
+
+impl Engine {
+    pub(crate) fn client_wrote(&mut self, key: ClientKey, n: usize) {
+        let now = self.now.monotonic;
+        let Some(client) = self.clients.get_mut(key) else {
+            return;
+        };
+        let n = client.outbox.wrote(n, &mut self.spares);
+        self.answer_bytes -= n;
+        self.counters.downstream_bytes_out += n as u64;
+        client.moved = now;
+        let (empty, full) = (client.outbox.is_empty(), client.flags.full);
+        let (blocks, ending) = (client.blocks.is_some(), client.is_ending());
+        if !empty {
+            // The socket is full: from now on the reader must keep moving.
+            self.arm_client(key);
+        }
+        if blocks {
+            self.unblock_lane(key);
+        }
+        if full {
+            self.update_pause(key);
+        }
+        if empty && (ending || self.draining.is_some()) {
+            self.finish_client(key);
+        }
+    }
+
+    pub(crate) fn client_ended(&mut self, key: ClientKey) {
+        let Some(client) = self.clients.get_mut(key) else {
+            return;
+        };
+        client.flags.ended = true;
+        self.list_client(key);
+    }
+
+    /// Takes nothing more from a client; closes it once all is answered and written.
+    pub(crate) fn close_client_when_done(&mut self, key: ClientKey, cause: CloseCause) {
+        let Some(client) = self.clients.get_mut(key) else {
+            return;
+        };
+        client.flags.closing.get_or_insert(cause);
+        client.flags.held = false;
+        client.partial = Vec::new();
+        self.arm_client(key);
+        self.update_pause(key);
+        self.list_client(key);
+    }
+
+    /// Closes a client that has nothing left to wait for.
+    pub(crate) fn finish_client(&mut self, key: ClientKey) {
+        let Some(client) = self.clients.get(key) else {
+            return;
+        };
+        if client.pinned.is_some() && client.flags.closing.is_none() && client.is_raw() {
+            return self.shut_raw(key);
+        }
+        let done = client.in_flight == 0 && client.outbox.is_empty() && !client.flags.held;
+        if !done {
+            return;
+        }
+        let cause = match (client.flags.closing, client.flags.ended, self.draining) {
+            (Some(cause), _, _) => cause,
+            (None, true, _) => CloseCause::Finished,
+            (None, false, Some(_))
+                if client.partial.is_empty()
+                    && client.pass.is_none()
+                    && client.pinned.is_none() =>
+            {
+                CloseCause::Drained
+            }
+            _ => return,
+        };
+        self.client_gone_by_us(key, cause);
+    }
+
+    /// Closes a client now.
+    pub(crate) fn client_gone_by_us(&mut self, key: ClientKey, cause: CloseCause) {
+        if self.clients.get(key).is_none() {
+            return;
+        }
+        self.actions.push(Action::Close {
+            conn: ConnId::of_client(key),
+            cause,
+        });
+        self.client_gone(key, cause);
+    }
+
+    /// A client's connection is gone: what it asked for is abandoned.
+    pub(crate) fn client_gone(&mut self, key: ClientKey, cause: CloseCause) {
+        while let Some(exchange) = self.clients.get(key).and_then(|client| client.first) {
+            self.abandon(exchange, false);
+            self.finish(exchange, Outcome::Cancelled);
+        }
+        let Some(mut client) = self.clients.remove(key) else {
+            return;
+        };
+        self.counters.closed[cause as usize] += 1;
+        self.wheel.cancel(&mut client.timer);
+        self.answer_bytes -= client.outbox.len();
+        self.spares.put(std::mem::take(&mut client.partial));
+        if let Some(lane) = client.pinned {
+            self.close_lane(lane, CloseCause::PeerGone);
+        }
+        if let Some(pass) = client.pass
+            && let PassTo::Lane(lane) = pass.to
+        {
+            // Half a request is on that lane: nobody can write after it.
+            self.close_lane(lane, CloseCause::PeerGone);
+        }
+        if let Some(lane) = client.streaming
+            && self
+                .lanes
+                .get(lane)
+                .and_then(|lane| lane.reading)
+                .is_some_and(
+                    |reading| matches!(reading.to, ReadTo::Client { client, .. } if client == key),
+                )
+        {
+            self.discard_reading(lane);
+        }
+        if let Some(lane) = client.blocks {
+            self.resume_lane(lane);
+        }
+        if self.draining.is_some() && self.clients.len() == 0 {
+            self.close_all_lanes();
+        }
+    }
+
+    /// When something about a client must be looked at, and why it would be closed then.
+    fn client_deadline(&self, client: &Client) -> Option<(Nanos, CloseCause)> {
+        let settings = &self.settings;
+        let mut earliest: Option<(Nanos, CloseCause)> = None;
+        let mut consider = |at: Nanos, cause| {
+            if earliest.is_none_or(|(earliest, _)| at < earliest) {
+                earliest = Some((at, cause));
+            }
+        };
+        if !client.outbox.is_empty() {
+            let patience = if client.blocks.is_some() {
+                client.patience
+            } else {
+                settings.frame_stall_timeout
+            };
+            consider(client.moved.after(patience), CloseCause::SlowReader);
+        }
+        if !client.partial.is_empty() && !client.flags.held {
+            let head = client.listener.listener.codec.traits().frame_bytes_min as usize;
+            let limit = if client.partial.len() < head {
+                settings.head_timeout
+            } else {
+                settings.frame_stall_timeout
+            };
+            consider(client.partial_since.after(limit), CloseCause::Stalled);
+        }
+        if client.pass.is_some() && !client.flags.held && !client.flags.blocked {
+            consider(
+                client.last_read.after(settings.frame_stall_timeout),
+                CloseCause::Stalled,
+            );
+        }
+        let idle = settings.client_idle_timeout;
+        if !idle.is_zero() && client.in_flight == 0 && client.pinned.is_none() {
+            consider(client.last_read.after(idle), CloseCause::Idle);
+        }
+        earliest
+    }
+
+    /// Arms a client's one timer, unless it goes off earlier anyway.
+    pub(crate) fn arm_client(&mut self, key: ClientKey) {
+        let Some(client) = self.clients.get(key) else {
+            return;
+        };
+        let Some((at, _)) = self.client_deadline(client) else {
+            return;
+        };
+        let Some(client) = self.clients.get_mut(key) else {
+            return;
+        };
+        if client.timer.is_set() && client.timer_at <= at {
+            return;
+        }
+        self.wheel.cancel(&mut client.timer);
+        client.timer = self.wheel.set(at, Alarm::Client(key));
+        client.timer_at = at;
+    }
+
+    pub(crate) fn client_alarm(&mut self, key: ClientKey) {
+        let Some(client) = self.clients.get_mut(key) else {
+            return;
+        };
+        client.timer = Timer::NONE;
+        let Some(client) = self.clients.get(key) else {
+            return;
+        };
+        match self.client_deadline(client) {
+            Some((at, cause)) if at <= self.now.monotonic => {
+                let listener = &client.listener.listener.name;
+                let text = match cause {
+                    CloseCause::Stalled => format!(
+                        "listener {listener}: {} bytes of a frame and then too little for too long",
+                        client.partial.len()
+                    ),
+                    CloseCause::SlowReader => format!(
+                        "listener {listener}: the client does not read, {} bytes unsent",
+                        client.outbox.len()
+                    ),
+                    _ => format!("listener {listener}: idle"),
+                };
+                self.report(ConnId::of_client(key), text);
+                self.client_gone_by_us(key, cause);
+            }
+            Some(_) => self.arm_client(key),
+            None => {}
+        }
+    }
+}
+
+impl Client {
+    fn is_ending(&self) -> bool {
+        self.flags.ended || self.flags.closing.is_some() || (self.is_raw() && self.pinned.is_some())
+    }
+
+    pub(crate) fn is_raw(&self) -> bool {
+        self.listener.correlation == weft_codec::Correlation::Raw
+    }
+}

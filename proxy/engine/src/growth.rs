@@ -1,0 +1,136 @@
+//! How many lanes an instance gets.
+//!
+//! Few lanes batch best: one write carries many requests. But a server may serve one request at
+//! a time per connection, or give each connection a thread of its own. So a lane that looks
+//! serial is believed to be serial, and otherwise a lane under pressure is a reason to try one
+//! more: it stays if the instance answers more per second with it.
+
+use std::time::Duration;
+
+use crate::engine::PoolName;
+use crate::exchange::Class;
+use crate::lane::LaneKey;
+use crate::{CloseCause, Engine};
+
+/// Answers in a row that must look serial.
+const SERIAL_SCORE: u8 = 8;
+/// How long an instance is believed to be serial before it is looked at again.
+const SERIAL_BELIEF: Duration = Duration::from_secs(10);
+/// Below this a lane's latency tells nothing of the server: it is the proxy's own batching.
+const SERIAL_SOLO_NS: f64 = 1e6;
+/// The rate of answers is taken over at least this time.
+const WINDOW: Duration = Duration::from_millis(50);
+/// What another lane must bring.
+const GAIN: f64 = 1.05;
+/// How long a trial that brought nothing is remembered.
+const REST: Duration = Duration::from_secs(5);
+/// A lane that answered nothing for twice its usual latency and this is stuck.
+const STUCK: Duration = Duration::from_millis(5);
+const STUCK_UNKNOWN: Duration = Duration::from_millis(30);
+
+impl Engine {
+    /// What one answer on a shared lane tells, `depth` others having been in flight before it.
+    pub(crate) fn learn(&mut self, key: LaneKey, latency_ns: u64, depth: u32) {
+        let now = self.now.monotonic;
+        let Some(lane) = self.lanes.get_mut(key) else {
+            return;
+        };
+        let Some(run) = self.instances.get_mut(lane.instance) else {
+            return;
+        };
+        let latency = latency_ns as f64;
+        run.growth.answers += 1;
+        let solo = match run.solo_ns {
+            None => latency,
+            Some(solo) if depth == 0 => solo + (latency - solo) / 8.0,
+            Some(solo) => solo.min(latency),
+        };
+        run.solo_ns = Some(solo);
+        if depth > 0 {
+            let serial = solo * f64::from(depth + 1);
+            if solo >= SERIAL_SOLO_NS && latency >= 0.7 * serial {
+                lane.serial_score = lane.serial_score.saturating_add(1);
+                if lane.serial_score >= SERIAL_SCORE {
+                    if run.serial_until <= now {
+                        self.counters.serial_lanes += 1;
+                    }
+                    run.serial_until = now.after(SERIAL_BELIEF);
+                }
+            } else if latency < 0.5 * serial {
+                lane.serial_score = 0;
+            }
+        }
+        let pressure = depth >= 2 && latency > 3.0 * solo;
+        let over = now.since(run.growth.since) >= WINDOW.as_nanos() as u64
+            && now.since(run.growth.since) as f64 >= 20.0 * solo;
+        if over {
+            self.judge_growth(key, pressure);
+        }
+    }
+
+    /// At the end of a window: keeps or gives up a trial, and begins another under pressure.
+    fn judge_growth(&mut self, key: LaneKey, pressure: bool) {
+        let now = self.now.monotonic;
+        let Some(lane) = self.lanes.get(key) else {
+            return;
+        };
+        let pool = self.pool_of(lane);
+        let Some(run) = self.instances.get_mut(pool.instance) else {
+            return;
+        };
+        let (lanes_max, serial) = (run.lanes.lanes_max as usize, now < run.serial_until);
+        let growth = &mut run.growth;
+        let rate = f64::from(growth.answers) / now.since(growth.since).max(1) as f64;
+        let (trial, gained) = (growth.trial, rate >= growth.rate_before * GAIN);
+        growth.answers = 0;
+        growth.since = now;
+        growth.trial = false;
+        if trial && !gained {
+            growth.rest_until = now.after(REST);
+        }
+        let rests = now < growth.rest_until;
+        let Some(found) = run.pool(pool.class, pool.facets.as_ref()) else {
+            return;
+        };
+        let (lanes, connecting, last) = (
+            found.lanes.len(),
+            found.connecting,
+            found.lanes.last().copied(),
+        );
+        if trial && !gained && lanes > 1 {
+            if let Some(last) = last {
+                self.retire_lane(last, CloseCause::Idle);
+            }
+        } else if pressure && !rests && !serial && connecting == 0 && lanes < lanes_max {
+            let growth = &mut run.growth;
+            growth.trial = true;
+            growth.rate_before = rate;
+            self.open_lane(&pool, None, None);
+        }
+    }
+
+    /// Opens another lane beside one that has answered nothing for too long while it has work.
+    pub(crate) fn open_if_stuck(&mut self, pool: &PoolName, lane: LaneKey) {
+        let now = self.now.monotonic;
+        let Some(lane) = self.lanes.get(lane) else {
+            return;
+        };
+        let Some(run) = self.instances.get_mut(pool.instance) else {
+            return;
+        };
+        let patience = match run.solo_ns {
+            Some(solo) => STUCK.as_nanos() as u64 + (2.0 * solo) as u64,
+            None => STUCK_UNKNOWN.as_nanos() as u64,
+        };
+        if pool.class != Class::Shared || now.since(lane.progress) < patience {
+            return;
+        }
+        let lanes_max = run.lanes.lanes_max as usize;
+        let Some(found) = run.pool(pool.class, pool.facets.as_ref()) else {
+            return;
+        };
+        if found.connecting == 0 && found.lanes.len() < lanes_max {
+            self.open_lane(pool, None, None);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Listeners and their rules as this engine runs them: names resolved to its own tables.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use weft_codec::{ConnectionState, Correlation, Order};
+use weft_model::{Policy, TextMatch};
+use weft_route::Rule;
+
+use crate::Listener;
+
+/// A listener with its rules, shared by the clients of this engine without atomic counts.
+#[derive(Debug)]
+pub(crate) struct ListenerRun {
+    pub(crate) listener: Arc<Listener>,
+    /// In the order of the listener's route table.
+    pub(crate) rules: Vec<Rc<RuleRun>>,
+    pub(crate) in_order: bool,
+    pub(crate) correlation: Correlation,
+    /// Requests carry a deadline that is worth asking for.
+    pub(crate) reads_deadline: bool,
+    /// Requests may change their connection.
+    pub(crate) stateful: bool,
+    /// The listener is in the state no longer.
+    pub(crate) gone: bool,
+}
+
+impl ListenerRun {
+    pub(crate) fn new(listener: Arc<Listener>, rules: Vec<Rc<RuleRun>>, gone: bool) -> Self {
+        let traits = listener.codec.traits();
+        let in_order = listener.order == Order::InOrder || traits.order == Order::InOrder;
+        let (correlation, reads_deadline) = (traits.correlation, traits.says.deadline);
+        let stateful = traits.state == ConnectionState::PerRequest;
+        Self {
+            listener,
+            rules,
+            in_order,
+            correlation,
+            reads_deadline,
+            stateful,
+            gone,
+        }
+    }
+
+    /// Whether every client has a lane of its own from its first request on.
+    pub(crate) const fn is_bound(&self) -> bool {
+        matches!(self.correlation, Correlation::Bound | Correlation::Raw)
+    }
+}
+
+/// A rule with its service and subset resolved to this engine's tables.
+#[derive(Debug)]
+pub(crate) struct RuleRun {
+    pub(crate) rule: Rule,
+    /// Index in the engine's services.
+    pub(crate) service: usize,
+    /// Index in that service's subsets.
+    pub(crate) subset: usize,
+    pub(crate) idempotent: Idempotent,
+}
+
+/// Which methods of a rule may be sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Idempotent {
+    None,
+    All,
+    /// The policy's patterns must be asked.
+    Some,
+}
+
+impl RuleRun {
+    pub(crate) fn new(rule: Rule, service: usize, subset: usize) -> Self {
+        let patterns = &rule.policy.idempotent;
+        let idempotent = if patterns.is_empty() {
+            Idempotent::None
+        } else if patterns.0.contains(&TextMatch::Any) {
+            Idempotent::All
+        } else {
+            Idempotent::Some
+        };
+        Self {
+            rule,
+            service,
+            subset,
+            idempotent,
+        }
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.rule.policy
+    }
+}

@@ -1,0 +1,246 @@
+//! Another state in force, and the end: listeners, services and instances are matched by name,
+//! so that what did not change goes on undisturbed.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use weft_model::Instance;
+
+use crate::client::ClientKey;
+use crate::engine::Alarm;
+use crate::instance::{InstanceKey, InstanceRun};
+use crate::listener::{ListenerRun, RuleRun};
+use crate::service::ServiceRun;
+use crate::{CloseCause, Engine, ServiceState, State};
+
+impl Engine {
+    /// Puts a state in force. Exchanges keep the route and policy that they began with.
+    pub(crate) fn apply(&mut self, state: Arc<State>) {
+        for service in &mut self.services {
+            service.gone = true;
+        }
+        let places: Vec<usize> = state
+            .services
+            .iter()
+            .map(|service| self.apply_service(service))
+            .collect();
+        for index in 0..self.services.len() {
+            if self.services.get(index).is_some_and(|service| service.gone) {
+                self.withdraw_all(index);
+            }
+        }
+        let listeners: Vec<Rc<ListenerRun>> = state
+            .listeners
+            .iter()
+            .map(|listener| self.run_listener(listener, &places))
+            .collect();
+        self.move_clients(&listeners);
+        self.listeners = listeners;
+        self.state = state;
+        for index in 0..self.services.len() {
+            if let Some(service) = self.services.get_mut(index) {
+                service.refill(&self.instances);
+            }
+            self.wake_waiting(index);
+        }
+    }
+
+    /// Resolves a listener's rules to this engine's services and subsets.
+    fn run_listener(
+        &mut self,
+        listener: &Arc<crate::Listener>,
+        places: &[usize],
+    ) -> Rc<ListenerRun> {
+        let mut rules = Vec::new();
+        for rule in listener.routes.rules() {
+            let Some(&place) = places.get(rule.service) else {
+                continue;
+            };
+            let Some(service) = self.services.get_mut(place) else {
+                continue;
+            };
+            let subset = service.subset(&rule.route.to.subset, &self.instances);
+            rules.push(Rc::new(RuleRun::new(rule.clone(), place, subset)));
+        }
+        Rc::new(ListenerRun::new(Arc::clone(listener), rules, false))
+    }
+
+    /// Clients go on under the new rules of their listener, or finish if it is gone.
+    fn move_clients(&mut self, listeners: &[Rc<ListenerRun>]) {
+        for key in self.clients.keys() {
+            let Some(client) = self.clients.get_mut(key) else {
+                continue;
+            };
+            let name = &client.listener.listener.name;
+            match listeners.iter().find(|run| run.listener.name == *name) {
+                Some(run) if run.correlation == client.listener.correlation => {
+                    client.listener = Rc::clone(run);
+                }
+                // Another protocol, or none: what is in flight finishes.
+                _ => self.close_when_idle(key),
+            }
+        }
+    }
+
+    fn close_when_idle(&mut self, key: ClientKey) {
+        self.close_client_when_done(key, CloseCause::Drained);
+    }
+
+    /// Matches a service by name; answers its index.
+    fn apply_service(&mut self, state: &Arc<ServiceState>) -> usize {
+        let name = &state.service.name;
+        let found = self
+            .services
+            .iter()
+            .position(|run| run.state.service.name == *name);
+        let index = found.unwrap_or_else(|| {
+            self.services.push(ServiceRun::new(Arc::clone(state)));
+            self.services.len() - 1
+        });
+        let old: Vec<InstanceKey> = match self.services.get_mut(index) {
+            Some(service) => {
+                service.gone = false;
+                let same_codec = Arc::ptr_eq(&service.state.codec, &state.codec);
+                service.state = Arc::clone(state);
+                let old = std::mem::take(&mut service.instances);
+                if !same_codec {
+                    self.retire_lanes_of(&old);
+                }
+                old
+            }
+            None => Vec::new(),
+        };
+        let mut kept = Vec::new();
+        for instance in &state.service.instances {
+            let known = old.iter().copied().find(|key| self.is_same(*key, instance));
+            let key = known.unwrap_or_else(|| self.add_instance(index, instance, state));
+            self.update_instance(key, instance, state);
+            kept.push(key);
+        }
+        for key in old.into_iter().filter(|key| !kept.contains(key)) {
+            self.withdraw(key);
+        }
+        if let Some(service) = self.services.get_mut(index) {
+            service.instances = kept;
+        }
+        index
+    }
+
+    fn is_same(&self, key: InstanceKey, instance: &Instance) -> bool {
+        self.instances.get(key).is_some_and(|run| {
+            run.instance.id == instance.id
+                && run.instance.incarnation == instance.incarnation
+                && run.instance.address == instance.address
+        })
+    }
+
+    fn add_instance(
+        &mut self,
+        service: usize,
+        instance: &Instance,
+        state: &ServiceState,
+    ) -> InstanceKey {
+        let lanes = state.service.policy.lanes.clone();
+        let key = self
+            .instances
+            .insert(InstanceRun::new(service, instance.clone(), lanes, 0.0));
+        let start = self.median_latency(service, key);
+        if let Some(run) = self.instances.get_mut(key) {
+            run.latency = crate::instance::PeakEwma::new(start);
+        }
+        key
+    }
+
+    fn update_instance(&mut self, key: InstanceKey, instance: &Instance, state: &ServiceState) {
+        let Some(run) = self.instances.get_mut(key) else {
+            return;
+        };
+        let drains = instance.draining && !run.instance.draining;
+        run.instance = instance.clone();
+        run.lanes = state.service.policy.lanes.clone();
+        if drains {
+            self.retire_lanes_of(&[key]);
+            self.empty_queues(key);
+        }
+    }
+
+    /// An instance is in the state no longer: nothing new, what is in flight finishes, what
+    /// waited for it goes elsewhere.
+    fn withdraw(&mut self, key: InstanceKey) {
+        let Some(run) = self.instances.get_mut(key) else {
+            return;
+        };
+        run.withdrawn = true;
+        self.retire_lanes_of(&[key]);
+        self.empty_queues(key);
+        self.remove_withdrawn(key);
+    }
+
+    fn withdraw_all(&mut self, service: usize) {
+        let instances = self
+            .services
+            .get_mut(service)
+            .map(|run| std::mem::take(&mut run.instances));
+        for key in instances.into_iter().flatten() {
+            self.withdraw(key);
+        }
+    }
+
+    fn empty_queues(&mut self, key: InstanceKey) {
+        let queued: Vec<_> = self
+            .instances
+            .get_mut(key)
+            .map(|run| {
+                run.pools
+                    .iter_mut()
+                    .flat_map(|pool| pool.queue.drain(..))
+                    .collect()
+            })
+            .unwrap_or_default();
+        for exchange in queued {
+            if self
+                .exchanges
+                .get(exchange)
+                .is_some_and(|exchange| exchange.phase == crate::exchange::Phase::Queued(key))
+            {
+                self.leave_queue(exchange);
+                self.homeless.push_back(exchange);
+            }
+        }
+    }
+
+    fn retire_lanes_of(&mut self, instances: &[InstanceKey]) {
+        for key in self.lanes.keys() {
+            let concerned = self
+                .lanes
+                .get(key)
+                .is_some_and(|lane| lane.bound.is_none() && instances.contains(&lane.instance));
+            if concerned {
+                self.retire_lane(key, CloseCause::Drained);
+            }
+        }
+    }
+
+    pub(crate) fn begin_drain(&mut self, grace: Duration) {
+        if self.draining.is_some() {
+            return;
+        }
+        let until = self.now.monotonic.after(grace);
+        self.draining = Some(until);
+        self.wheel.set(until, Alarm::Drain);
+        for key in self.clients.keys() {
+            self.list_client(key);
+        }
+        if self.clients.len() == 0 {
+            self.close_all_lanes();
+        }
+    }
+
+    pub(crate) fn drain_over(&mut self) {
+        for key in self.clients.keys() {
+            self.client_gone_by_us(key, CloseCause::Drained);
+        }
+        self.close_all_lanes();
+    }
+}

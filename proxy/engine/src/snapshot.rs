@@ -1,0 +1,107 @@
+//! The engine's tables as an operator sees them.
+
+use crate::client::Client;
+use crate::instance::{InstanceRun, Reach};
+use crate::lane::Lane;
+use crate::report::{ClientView, InstanceView, LaneView, ServiceView, Snapshot};
+use crate::{ConnId, Engine, Now};
+
+impl Engine {
+    /// The tables now. Costs time linear in what it lists.
+    #[must_use]
+    pub fn snapshot(&self, now: Now) -> Snapshot {
+        Snapshot {
+            state_version: self.state.version,
+            counters: self.counters.clone(),
+            exchanges: self.exchanges.len(),
+            waiting: self
+                .services
+                .iter()
+                .map(|service| service.waiting_count)
+                .sum(),
+            answer_bytes: self.answer_bytes,
+            kept_bytes: self.kept_bytes,
+            clients: self
+                .clients
+                .iter()
+                .map(|(key, client)| client_view(ConnId::of_client(key), client, now))
+                .collect(),
+            lanes: self
+                .lanes
+                .iter()
+                .map(|(key, lane)| self.lane_view(ConnId::of_lane(key), lane, now))
+                .collect(),
+            services: self.service_views(),
+        }
+    }
+
+    fn lane_view(&self, conn: ConnId, lane: &Lane, now: Now) -> LaneView {
+        let run = self.instances.get(lane.instance);
+        let service = run.and_then(|run| self.services.get(run.service));
+        LaneView {
+            conn,
+            service: service
+                .map(|s| s.state.service.name.clone())
+                .unwrap_or_default(),
+            instance: run.map(|run| run.instance.id.clone()).unwrap_or_default(),
+            class: lane.class.label(),
+            state: lane.state.label(),
+            in_flight: lane.in_flight,
+            abandoned: lane.abandoned,
+            outbox_bytes: lane.outbox.len(),
+            age: now.monotonic.duration_since(lane.opened),
+        }
+    }
+
+    fn service_views(&self) -> Vec<ServiceView> {
+        let services = self.services.iter().filter(|service| !service.gone);
+        services
+            .map(|service| ServiceView {
+                name: service.state.service.name.clone(),
+                waiting: service.waiting_count,
+                instances: service
+                    .instances
+                    .iter()
+                    .filter_map(|key| self.instances.get(*key))
+                    .map(instance_view)
+                    .collect(),
+            })
+            .collect()
+    }
+}
+
+fn client_view(conn: ConnId, client: &Client, now: Now) -> ClientView {
+    ClientView {
+        conn,
+        listener: client.listener.listener.name.clone(),
+        in_flight: client.in_flight,
+        outbox_bytes: client.outbox.len(),
+        held_bytes: client.partial.len(),
+        paused: client.flags.paused,
+        pinned: client.pinned.is_some(),
+        age: now.monotonic.duration_since(client.accepted),
+    }
+}
+
+fn instance_view(run: &InstanceRun) -> InstanceView {
+    let (state, reason) = match run.reach {
+        _ if run.instance.draining => ("draining", "draining by configuration".to_owned()),
+        Reach::Up => ("up", String::new()),
+        Reach::Down { .. } => ("down", format!("{} connects failed in a row", run.failures)),
+        Reach::Probing => (
+            "down",
+            format!("{} connects failed; trying again", run.failures),
+        ),
+    };
+    InstanceView {
+        id: run.instance.id.clone(),
+        address: run.instance.address.to_string(),
+        state,
+        reason,
+        in_flight: run.in_flight,
+        latency: run.latency.latency(),
+        ok: run.ok,
+        failed: run.failed,
+        quantiles: run.latencies.quantiles(),
+    }
+}
