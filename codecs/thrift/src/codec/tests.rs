@@ -209,6 +209,38 @@ mod refusals {
     }
 }
 
+mod shorter_way {
+    use super::*;
+
+    /// A frame whole in the buffer takes the shorter way; the same frame cut through takes the
+    /// longer one.
+    #[test]
+    fn both_ways_of_reading_strict_binary_find_the_same() {
+        let cut = Limits {
+            cut_through_bytes: 8,
+            ..Limits::default()
+        };
+        for (side, kind) in [
+            (Side::Downstream, 1),
+            (Side::Downstream, 4),
+            (Side::Upstream, 2),
+        ] {
+            let frame = framed(&binary(kind, "Echo:whoami", 0x0102_0304, &[1, 2, 3, 0]));
+            let whole = head(side, &frame);
+            let part = &frame[..frame.len() - 1];
+            let longer = feed(&Thrift::new(), side, &cut, [part]).heads[0];
+            let head_bytes = whole.head_bytes;
+            assert_eq!(
+                whole,
+                Head {
+                    head_bytes,
+                    ..longer
+                }
+            );
+        }
+    }
+}
+
 mod large_frames {
     use super::*;
 
