@@ -53,6 +53,17 @@ pub trait Codec: Send + Sync + std::fmt::Debug {
         field: Field<'_>,
     ) -> Option<Value<'a>>;
 
+    /// Calls `each` with every [`Field::HashKey`] of a request, in order, until it answers
+    /// `false`: one walk over the frame, where asking key by key would begin anew for each.
+    fn hash_keys(&self, head: &Head, frame: &[u8], each: &mut dyn FnMut(&[u8]) -> bool) {
+        for n in 0..u32::MAX {
+            match self.field(Side::Downstream, head, frame, Field::HashKey(n)) {
+                Some(key) if each(&key.to_bytes()) => {}
+                _ => return,
+            }
+        }
+    }
+
     /// What an answer says about its request and its server. `frame` may be only the head of a
     /// large answer.
     fn classify(&self, head: &Head, frame: &[u8]) -> Verdict;

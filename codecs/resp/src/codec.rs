@@ -8,8 +8,7 @@ use weft_codec::{
     Scanned, Side, Sniff, Speaker, Traits, Value, Verdict,
 };
 
-use crate::command::Role;
-use crate::command::{self, UNKNOWN};
+use crate::command::{self, Role, UNKNOWN};
 use crate::effect;
 use crate::keys;
 use crate::notes::RequestNotes;
@@ -128,6 +127,11 @@ impl Codec for Resp {
             Side::Downstream => request_field(head, frame, field),
             Side::Upstream => answer_field(head, frame, field),
         }
+    }
+
+    fn hash_keys(&self, head: &Head, frame: &[u8], each: &mut dyn FnMut(&[u8]) -> bool) {
+        let notes = RequestNotes::unpack(head.notes);
+        keys::each(frame, &notes, &mut |key| each(&keys::hashed(key)));
     }
 
     fn classify(&self, head: &Head, frame: &[u8]) -> Verdict {
@@ -254,5 +258,48 @@ fn sniff(prefix: &[u8]) -> Sniff {
             }
         }
         _ => Sniff::No,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_bytes_tell_the_protocol() {
+        for (prefix, expected) in [
+            (&b""[..], Sniff::Need(1)),
+            (b"*", Sniff::Need(2)),
+            (b"*1\r\n", Sniff::Yes),
+            (b"*x", Sniff::No),
+            (b"PIN", Sniff::Need(4)),
+            (b"ping\r\n", Sniff::Yes),
+            (b"GET ", Sniff::Need(5)),
+            (b"GET k\r\n", Sniff::Yes),
+            (b"GET / HTTP/1.1\r\n", Sniff::No),
+            (b"POST / HTTP/1.1\r\n", Sniff::No),
+            (b"\x16\x03\x01", Sniff::No),
+            (b"\x00\x00\x00\x1c\x80\x01", Sniff::No),
+            (b"ALONGWORDTHATISNOCOMMANDOFREDIS", Sniff::No),
+        ] {
+            assert_eq!(sniff(prefix), expected, "{}", prefix.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_copy_cannot_carry_an_id() {
+        let head = Head {
+            frame_bytes: 5,
+            head_bytes: 5,
+            ..Head::default()
+        };
+        let rewrite = Rewrite {
+            id: NewId::Wire(7),
+            deadline_ms: None,
+        };
+        let mut out = Vec::new();
+        let refused = Resp::new().emit(Side::Upstream, &head, b"+OK\r\n", &rewrite, &mut out);
+        assert_eq!(refused, Err(EmitError::Id(7)));
+        assert!(out.is_empty());
     }
 }

@@ -3,6 +3,8 @@
 //! Called once per request by [`crate::request`], and by number whenever a field is asked for.
 //! The index over [`crate::table`] is built by the compiler. Knows nothing of frames.
 
+use weft_codec::Span;
+
 use crate::local::Local;
 use crate::table::GROUPS;
 
@@ -108,29 +110,77 @@ const SLOTS: usize = 1 << SLOT_BITS;
 static TABLE: [Command; COMMANDS] = table();
 static INDEX: [u16; SLOTS] = index();
 
+/// A command that was looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Its number; [`UNKNOWN`] if there is none of this name.
+    pub(crate) number: u16,
+    /// Whether the name is written without a letter in lower case.
+    pub(crate) upper: bool,
+}
+
 /// The number of the command called `name`, in any case; [`UNKNOWN`] if there is none.
-#[inline]
 pub(crate) fn number_of(name: &[u8]) -> u16 {
-    if name.len() > NAME_BYTES_MAX {
-        return UNKNOWN;
+    let mut bytes = [0_u8; 16];
+    for (to, from) in bytes.iter_mut().zip(name) {
+        *to = *from;
     }
-    let packed = packed_upper(name);
-    let mut slot = slot_of(packed);
+    find(u128::from_le_bytes(bytes), name).number
+}
+
+/// The command whose name stands at `span` of `frame`.
+///
+/// In a pipeline enough bytes follow to take all of the name at once.
+#[inline]
+pub(crate) fn at(frame: &[u8], span: Span) -> Found {
+    let name = span.of(frame).unwrap_or_default();
+    let from = frame.get(span.start as usize..).unwrap_or_default();
+    if let Some(bytes) = from.first_chunk::<16>() {
+        let others = 16_u32.saturating_sub(span.len).wrapping_mul(8);
+        let kept = u128::MAX.checked_shr(others).unwrap_or_default();
+        return find(u128::from_le_bytes(*bytes) & kept, name);
+    }
+    Found {
+        number: number_of(name),
+        upper: !name.iter().any(u8::is_ascii_lowercase),
+    }
+}
+
+/// Looks a name up whose first 16 bytes are `packed`.
+#[inline]
+fn find(packed: u128, name: &[u8]) -> Found {
+    let shouted = in_upper_case(packed);
+    let upper = shouted == packed && (name.len() <= 16 || !name.iter().any(u8::is_ascii_lowercase));
+    let mut slot = slot_of(shouted);
     loop {
         // The index is at most a third full, so an empty slot ends every search.
         let number = INDEX.get(slot).copied().unwrap_or(UNKNOWN);
         if number == UNKNOWN {
-            return UNKNOWN;
+            return Found { number, upper };
         }
         let command = by_number(number);
-        if command.packed == packed
+        if command.packed == shouted
             && command.name.len() == name.len()
             && (name.len() <= 16 || command.name.as_bytes().eq_ignore_ascii_case(name))
         {
-            return number;
+            return Found { number, upper };
         }
         slot = next_slot(slot);
     }
+}
+
+/// Sixteen bytes at once, each letter from `a` to `z` to upper case.
+#[inline]
+const fn in_upper_case(bytes: u128) -> u128 {
+    const EACH: u128 = u128::from_le_bytes([1; 16]);
+    const HIGH: u128 = EACH.wrapping_mul(0x80);
+    let low = bytes & !HIGH;
+    // A byte's highest bit is set by these sums from `a`, and from past `z`, upwards.
+    let from_a = low.wrapping_add(EACH.wrapping_mul(0x80 - 0x61));
+    let past_z = low.wrapping_add(EACH.wrapping_mul(0x80 - 0x7b));
+    let letters = from_a & !past_z & !bytes & HIGH;
+    // 0x80 moved by two is 0x20, which is all that tells the cases apart.
+    bytes ^ (letters >> 2)
 }
 
 /// The command of a number.
@@ -146,17 +196,6 @@ const UNKNOWN_COMMAND: Command = Command {
     role: Role::Pin,
     packed: 0,
 };
-
-/// Up to 16 bytes of a name as one number, letters in upper case.
-#[inline]
-fn packed_upper(name: &[u8]) -> u128 {
-    let mut bytes = [0_u8; 16];
-    for (to, from) in bytes.iter_mut().zip(name) {
-        *to = *from;
-    }
-    bytes.make_ascii_uppercase();
-    u128::from_le_bytes(bytes)
-}
 
 #[expect(
     clippy::cast_possible_truncation,
@@ -267,6 +306,11 @@ mod tests {
             let name = command.name;
             for spelt in [name.to_string(), name.to_lowercase(), mixed(name)] {
                 assert_eq!(usize::from(number_of(spelt.as_bytes())), number, "{spelt}");
+                let frame = format!("${spelt}\r\n*2 and whatever else follows");
+                let span = Span::new(1, u32::try_from(spelt.len()).unwrap());
+                let found = at(frame.as_bytes(), span);
+                assert_eq!(usize::from(found.number), number);
+                assert_eq!(found.upper, spelt == name);
             }
         }
     }
@@ -295,6 +339,14 @@ mod tests {
         names.dedup();
         assert_eq!(before, names.len());
         assert!(before * 3 < SLOTS, "the index stays sparse");
+    }
+
+    #[test]
+    fn only_letters_change_their_case() {
+        for byte in 0..=u8::MAX {
+            let upper = in_upper_case(u128::from_le_bytes([byte; 16])).to_le_bytes();
+            assert_eq!(upper, [byte.to_ascii_uppercase(); 16]);
+        }
     }
 
     #[test]

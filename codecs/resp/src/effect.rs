@@ -114,3 +114,71 @@ fn client<'a>(mut words: impl Iterator<Item = std::borrow::Cow<'a, [u8]>>) -> Ro
     }
     Role::Pin
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command;
+
+    /// The effect of an inline line; the words of arrays are read by the same code.
+    fn effect(line: &str) -> Effect {
+        let name = line.split(' ').next().unwrap();
+        let number = command::number_of(name.as_bytes());
+        of(command::by_number(number).role, line.as_bytes())
+    }
+
+    #[test]
+    fn subcommands_decide_what_client_does() {
+        for (line, expected) in [
+            ("CLIENT SETNAME x", Effect::Local),
+            ("client setinfo LIB-NAME x", Effect::Local),
+            ("CLIENT MAINT_NOTIFICATIONS ON", Effect::Local),
+            ("CLIENT NO-EVICT ON", Effect::Facet),
+            ("CLIENT NO-TOUCH on", Effect::Facet),
+            ("CLIENT TRACKING ON", Effect::Tunnel),
+            ("CLIENT TRACKING OFF", Effect::Stateless),
+            ("CLIENT REPLY OFF", Effect::Tunnel),
+            ("CLIENT REPLY SKIP", Effect::Tunnel),
+            ("CLIENT REPLY ON", Effect::Stateless),
+            ("CLIENT ID", Effect::Stateless),
+            ("CLIENT", Effect::Stateless),
+            ("CLIENT WHATEVER-COMES-NEXT", Effect::Pin),
+        ] {
+            assert_eq!(effect(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_read_of_streams_blocks_only_if_it_says_so() {
+        for (line, expected) in [
+            ("XREAD STREAMS BLOCK 0", Effect::Stateless),
+            ("XREAD COUNT 1 block 0 STREAMS s 0", Effect::Blocking),
+            ("XREADGROUP GROUP g c NOACK STREAMS s >", Effect::Stateless),
+            ("XREAD", Effect::Blocking),
+        ] {
+            assert_eq!(effect(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_changes_nothing_is_no_facet() {
+        assert_eq!(effect("HELLO"), Effect::Stateless);
+        assert_eq!(effect("HELLO 3 AUTH u p SETNAME n"), Effect::Facet);
+        assert_eq!(effect("SCRIPT LOAD x"), Effect::Stateless);
+        assert_eq!(effect("SCRIPT DEBUG YES"), Effect::Pin);
+        assert_eq!(effect("UNWATCH"), Effect::Stateless);
+    }
+
+    #[test]
+    fn what_cannot_be_relayed_is_refused_in_words() {
+        for line in [
+            "PSYNC ? -1",
+            "SYNC",
+            "REPLCONF ACK 1",
+            "WAIT 1 0",
+            "WAITAOF 1 1 0",
+        ] {
+            assert_eq!(effect(line), Effect::Local, "{line}");
+        }
+    }
+}

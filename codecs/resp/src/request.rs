@@ -7,7 +7,7 @@
 
 use weft_codec::{Cut, Head, Kind, Limits, Malformed, ScanState, Span};
 
-use crate::command::{self, UNKNOWN};
+use crate::command;
 use crate::effect;
 use crate::inline::{self, Line};
 use crate::keys;
@@ -181,30 +181,23 @@ fn first_of(frame: &[u8], after: usize) -> First {
 /// The head of a request whose words are walked up to `head_bytes`.
 #[inline]
 fn finish(frame: &[u8], end: u64, head_bytes: usize, first: First, count: u64) -> Head {
-    let name = first.command.of(frame).unwrap_or_default();
-    let number = command::number_of(name);
-    let known = command::by_number(number);
-    let upper = if number == UNKNOWN {
-        !name.iter().any(u8::is_ascii_lowercase)
-    } else {
-        name == known.name.as_bytes()
-    };
+    let found = command::at(frame, first.command);
     let notes = RequestNotes {
-        command: number,
+        command: found.number,
         words: u32::try_from(count).unwrap_or(u32::MAX),
         second: first.second,
     };
     Head {
         frame_bytes: u32::try_from(end).unwrap_or(u32::MAX),
         head_bytes: u32::try_from(head_bytes).unwrap_or(u32::MAX),
-        method: if upper {
+        method: if found.upper {
             first.command
         } else {
             Span::default()
         },
         kind: Kind::Request,
         cut: Cut::Cuttable,
-        effect: effect::of(known.role, frame),
+        effect: effect::of(command::by_number(found.number).role, frame),
         notes: notes.pack(),
         ..Head::default()
     }

@@ -34,10 +34,17 @@ pub(crate) enum Number {
 #[inline]
 pub(crate) fn number(frame: &[u8], at: usize) -> Result<Number, Malformed> {
     let digits = at.saturating_add(1);
-    // Almost every header is one digit: `$3`, CR LF.
+    // Almost every header has one digit or two: `$3`, CR LF.
     if let Some([digit @ b'0'..=b'9', b'\r', b'\n']) = frame.get(digits..digits.saturating_add(3)) {
         let value = u64::from(digit.wrapping_sub(b'0'));
         return Ok(Number::Some(value, digits.saturating_add(3)));
+    }
+    if let Some([tens @ b'1'..=b'9', ones @ b'0'..=b'9', b'\r', b'\n']) =
+        frame.get(digits..digits.saturating_add(4))
+    {
+        let tens = u64::from(tens.wrapping_sub(b'0')).wrapping_mul(10);
+        let value = tens.wrapping_add(u64::from(ones.wrapping_sub(b'0')));
+        return Ok(Number::Some(value, digits.saturating_add(4)));
     }
     long_number(frame, digits)
 }
@@ -144,6 +151,7 @@ mod tests {
     #[test]
     fn lengths_are_read_to_their_line_end() {
         assert_eq!(number(b"$3\r\nabc", 0), Ok(Number::Some(3, 4)));
+        assert_eq!(number(b"$16\r\nabc", 0), Ok(Number::Some(16, 5)));
         assert_eq!(number(b"*1048576\r\n", 0), Ok(Number::Some(1_048_576, 10)));
         assert_eq!(number(b"$-1\r\n", 0), Ok(Number::Null(5)));
         assert_eq!(number(b"$4294967296\r\n", 0), Ok(Number::Some(1 << 32, 13)));

@@ -88,6 +88,23 @@ fn a_long_value_is_cut_through_with_its_key_in_the_head() {
 }
 
 #[test]
+fn all_keys_come_in_one_walk() {
+    let resp = Resp::new();
+    let frame = request(&[b"MSET", b"{a}1", b"x", b"b", b"y", b"c", b"z"]);
+    let fed = feed(&resp, Side::Downstream, &Limits::default(), [&frame[..]]);
+    let keys_until = |most: usize| {
+        let mut keys = Vec::new();
+        resp.hash_keys(&fed.heads[0], &frame, &mut |key| {
+            keys.push(key.to_vec());
+            keys.len() < most
+        });
+        keys
+    };
+    assert_eq!(keys_until(9), [b"a", b"b", b"c"]);
+    assert_eq!(keys_until(2), [b"a", b"b"]);
+}
+
+#[test]
 fn a_long_last_word_that_is_a_key_is_awaited() {
     let resp = Resp::new();
     let key = vec![b'k'; 100 << 10];
