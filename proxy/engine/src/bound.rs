@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use weft_codec::{Effect, Head, Kind, ProxyError, Rewrite, Side};
 
+use crate::admit::{Flow, Incoming};
 use crate::answer::Answer;
 use crate::balance::{Choice, Choosing};
 use crate::client::{ClientKey, Pass, PassTo};
@@ -14,7 +15,6 @@ use crate::instance::InstanceKey;
 use crate::lane::{LaneKey, LaneState, ReadTo, Reading};
 use crate::listener::RuleRun;
 use crate::pending::{Entry, Pending};
-use crate::request::{Flow, Incoming};
 use crate::{Action, CloseCause, ConnId, Engine};
 
 /// Instances that are tried for a lane of a client's own.

@@ -63,8 +63,6 @@ pub(crate) struct Lane {
     pub(crate) timer: Timer,
     pub(crate) timer_at: Nanos,
     pub(crate) unknown_answers: u32,
-    /// Exchanges dispatched, and the number that the next answer has if answers keep order.
-    pub(crate) dispatched: u64,
     pub(crate) serial_score: u8,
     pub(crate) dirty: bool,
     pub(crate) paused: bool,

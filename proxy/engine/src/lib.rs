@@ -31,28 +31,35 @@ mod table;
 mod wheel;
 
 // A request's way to an instance …
-mod balance;
-mod bound;
-mod client;
-mod dispatch;
-mod exchange;
-mod instance;
-mod lane;
-mod lanes;
 mod listener;
-mod pending;
-mod request;
+mod client;
+mod intake;
+mod exchange;
+mod admit;
+mod bound;
 mod service;
+mod instance;
+mod balance;
+mod dispatch;
+mod waiting;
+mod lane;
+mod pending;
+mod place;
 mod stream;
 
 // … and back.
 mod answer;
 mod outcome;
 
-// What happens besides.
-mod departure;
+// The lives of lanes and clients, and what goes wrong.
+mod lanes;
+mod reach;
 mod growth;
-mod latency;
+mod upkeep;
+mod departure;
 mod loss;
 mod reload;
+
+// What is told of it.
+mod latency;
 mod snapshot;

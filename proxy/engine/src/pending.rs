@@ -162,6 +162,18 @@ impl Pending {
         }
     }
 
+    /// Takes back the entry that was pushed last: nothing of it went out.
+    pub(crate) fn take_back(&mut self, id: u64) {
+        match self {
+            Self::ById(_) => {
+                self.take(id);
+            }
+            Self::InOrder(queue) => {
+                queue.pop_back();
+            }
+        }
+    }
+
     /// Replaces the entry of a live exchange by `with`; answers whether it was there.
     pub(crate) fn replace(&mut self, id: u64, exchange: ExchangeKey, with: Entry) -> bool {
         let live = Entry::Live(exchange);

@@ -1,0 +1,309 @@
+//! A client's bytes become frames: accept, scan, keep what is unfinished, hold what must wait.
+
+use std::rc::Rc;
+
+use weft_codec::{Asked, Correlation, Kind, Say, Side, Speaker};
+
+use crate::admit::{Flow, Incoming};
+use crate::buffer::Outbox;
+use crate::client::{Client, ClientKey, Flags};
+use crate::report::Outcome;
+use crate::wheel::Timer;
+use crate::{CloseCause, ConnId, Engine, Nanos, Refused};
+
+impl Engine {
+    pub(crate) fn accept(&mut self, listener: usize) -> Result<ConnId, Refused> {
+        let refused = match self.listeners.get(listener) {
+            None => Some(Refused::UnknownListener),
+            Some(run) if run.gone => Some(Refused::UnknownListener),
+            Some(_) if self.draining.is_some() => Some(Refused::Draining),
+            Some(_) if self.clients.len() >= self.settings.clients_max => Some(Refused::TooMany),
+            Some(_) => None,
+        };
+        let Some(listener) = self.listeners.get(listener).cloned() else {
+            return Err(Refused::UnknownListener);
+        };
+        if let Some(refused) = refused {
+            self.counters.clients_refused += 1;
+            return Err(refused);
+        }
+        self.counters.clients_accepted += 1;
+        let now = self.now.monotonic;
+        let eager = listener.correlation == Correlation::Raw
+            || listener.listener.codec.traits().speaks_first == Speaker::Upstream;
+        let key = self.clients.insert(Client {
+            listener,
+            partial: Vec::new(),
+            scan: Default::default(),
+            need: 0,
+            outbox: Outbox::default(),
+            first: None,
+            last: None,
+            in_flight: 0,
+            id_high: 0,
+            facets: None,
+            pinned: None,
+            pass: None,
+            streaming: None,
+            blocks: None,
+            moved: now,
+            accepted: now,
+            partial_since: now,
+            last_read: now,
+            timer: Timer::NONE,
+            timer_at: Nanos::NEVER,
+            patience: self.settings.frame_stall_timeout,
+            binds: 0,
+            flags: Flags::default(),
+            tried: None,
+        });
+        self.arm_client(key);
+        if eager {
+            self.bind_early(key);
+        }
+        Ok(ConnId::of_client(key))
+    }
+
+    pub(crate) fn client_bytes(&mut self, key: ClientKey, bytes: &[u8]) {
+        self.counters.downstream_bytes_in += bytes.len() as u64;
+        let now = self.now.monotonic;
+        let Some(client) = self.clients.get_mut(key) else {
+            return;
+        };
+        if client.flags.closing.is_some() || client.flags.ended {
+            return;
+        }
+        client.last_read = now;
+        if client.flags.held {
+            // It is paused; these bytes were read before the shell knew.
+            client.partial.extend_from_slice(bytes);
+            return;
+        }
+        if client.listener.correlation == Correlation::Raw {
+            return self.relay_raw_request(key, bytes);
+        }
+        let bytes = if client.pass.is_some() {
+            self.pass_request(key, bytes)
+        } else {
+            bytes
+        };
+        if bytes.is_empty() {
+            return;
+        }
+        let Some(client) = self.clients.get_mut(key) else {
+            return;
+        };
+        if client.flags.held {
+            client.partial.extend_from_slice(bytes);
+        } else if client.partial.is_empty() {
+            self.scan_client(key, bytes, None);
+        } else {
+            client.partial.extend_from_slice(bytes);
+            self.scan_partial(key);
+        }
+    }
+
+    /// Scans what a client's partial buffer holds, if enough is there.
+    pub(crate) fn scan_partial(&mut self, key: ClientKey) {
+        let Some(client) = self.clients.get_mut(key) else {
+            return;
+        };
+        if client.partial.len() < client.need {
+            return;
+        }
+        let buffer = std::mem::take(&mut client.partial);
+        let mut rest = 0;
+        if client.pass.is_some() {
+            rest = buffer.len() - self.pass_request(key, &buffer).len();
+        }
+        if rest == buffer.len() {
+            self.spares.put(buffer);
+            return;
+        }
+        self.scan_client(key, &[], Some((buffer, rest)));
+    }
+
+    /// Finds frames in `bytes`, or in a buffer from an offset on, and admits them one by one.
+    /// What is left over is kept in the client's partial buffer.
+    fn scan_client(&mut self, key: ClientKey, bytes: &[u8], buffer: Option<(Vec<u8>, usize)>) {
+        let Some(client) = self.clients.get_mut(key) else {
+            return;
+        };
+        let data = match &buffer {
+            Some((buffer, from)) => buffer.get(*from..).unwrap_or_default(),
+            None => bytes,
+        };
+        let listener = Rc::clone(&client.listener);
+        let mut heads = std::mem::take(&mut self.heads);
+        heads.clear();
+        let codec = &listener.listener.codec;
+        let limits = &listener.listener.limits;
+        let scanned = codec.scan(Side::Downstream, limits, &mut client.scan, data, &mut heads);
+        let mut flow = Flow::Next;
+        let mut done = 0usize;
+        for head in &heads {
+            let start = head.start as usize;
+            let end = start.saturating_add(head.frame_bytes as usize);
+            let frame = data.get(start..end.min(data.len())).unwrap_or_default();
+            let incoming = Incoming {
+                listener: &listener,
+                head,
+                frame,
+            };
+            flow = self.request_frame(key, incoming);
+            if flow != Flow::Next {
+                break;
+            }
+            done = end;
+        }
+        self.heads = heads;
+        let rest = data.get(done.min(data.len())..).unwrap_or_default();
+        match (flow, scanned) {
+            (Flow::Stop, _) => {}
+            (Flow::Hold, _) => {
+                self.keep_partial(key, rest, 0);
+                self.hold_client(key);
+            }
+            (Flow::Next, Ok(scanned)) => {
+                if !rest.is_empty() {
+                    self.keep_partial(key, rest, scanned.need);
+                } else if let Some(client) = self.clients.get_mut(key) {
+                    client.need = 0;
+                }
+            }
+            (Flow::Next, Err(malformed)) => {
+                self.counters.malformed[0] += 1;
+                let text = format!(
+                    "listener {}: not {}: {malformed}; the client is closed",
+                    listener.listener.name,
+                    codec.name()
+                );
+                self.report(ConnId::of_client(key), text);
+                self.close_client_when_done(key, CloseCause::Malformed);
+            }
+        }
+        if let Some((buffer, _)) = buffer {
+            self.spares.put(buffer);
+        }
+    }
+
+    /// Keeps an unfinished frame, or frames that must wait.
+    fn keep_partial(&mut self, key: ClientKey, rest: &[u8], need: usize) {
+        let now = self.now.monotonic;
+        let Some(client) = self.clients.get_mut(key) else {
+            return;
+        };
+        if client.partial.capacity() == 0 {
+            client.partial = self.spares.take();
+        }
+        if client.partial.is_empty() {
+            client.partial_since = now;
+        }
+        client.partial.extend_from_slice(rest);
+        client.need = need;
+        self.arm_client(key);
+    }
+
+    /// Stops reading a client whose frames wait.
+    fn hold_client(&mut self, key: ClientKey) {
+        if let Some(client) = self.clients.get_mut(key) {
+            client.flags.held = true;
+            client.scan = Default::default();
+            client.need = 0;
+        }
+        self.update_pause(key);
+    }
+
+    /// Lets a client's held frames go on, and closes it if that was all.
+    pub(crate) fn resume_client(&mut self, key: ClientKey) {
+        let Some(client) = self.clients.get_mut(key) else {
+            return;
+        };
+        client.flags.listed = false;
+        if client.in_flight == 0 {
+            client.flags.barrier = false;
+            client.id_high = 0;
+        }
+        if client.flags.held && client.flags.closing.is_none() {
+            client.flags.held = false;
+            if client.listener.correlation == Correlation::Raw {
+                let held = std::mem::take(&mut client.partial);
+                self.relay_raw_request(key, &held);
+            } else {
+                self.scan_partial(key);
+            }
+            self.update_pause(key);
+        }
+        self.finish_client(key);
+    }
+
+    /// Admits one frame from a client.
+    fn request_frame(&mut self, key: ClientKey, incoming: Incoming<'_>) -> Flow {
+        let Some(client) = self.clients.get(key) else {
+            return Flow::Stop;
+        };
+        if client.flags.closing.is_some() {
+            return Flow::Stop;
+        }
+        if client.pinned.is_some() || incoming.listener.is_bound() {
+            return self.bound_frame(key, incoming);
+        }
+        match incoming.head.kind {
+            Kind::Request | Kind::OneWay => self.admit(key, incoming),
+            Kind::Ping => self.answer_ping(key, incoming),
+            Kind::Cancel => self.cancel_by_id(key, incoming.head.id_value),
+            Kind::Pong | Kind::GoAway => Flow::Next,
+            Kind::Answer | Kind::Push | Kind::Handshake => {
+                self.counters.malformed[0] += 1;
+                let text = format!(
+                    "listener {}: a client sent a frame that only servers send ({:?})",
+                    incoming.listener.listener.name, incoming.head.kind
+                );
+                self.report(ConnId::of_client(key), text);
+                self.close_client_when_done(key, CloseCause::Malformed);
+                Flow::Stop
+            }
+        }
+    }
+
+    fn answer_ping(&mut self, key: ClientKey, incoming: Incoming<'_>) -> Flow {
+        let codec = &incoming.listener.listener.codec;
+        let mut asked = Asked::default();
+        codec.remember(incoming.head, incoming.frame, &mut asked);
+        self.counters.pings += 1;
+        let Some(client) = self.clients.get_mut(key) else {
+            return Flow::Stop;
+        };
+        if client.streaming.is_some() {
+            // An answer is in the middle of the stream; the pong must not cut it.
+            return Flow::Hold;
+        }
+        let out = client.outbox.room(&mut self.spares);
+        let before = out.len();
+        let said = codec.say(&Say::Pong { asked: &asked }, out).is_ok();
+        self.answer_bytes += out.len() - before;
+        self.mark_client(key);
+        if !said {
+            self.close_client_when_done(key, CloseCause::CannotSay);
+            return Flow::Stop;
+        }
+        self.update_pause(key);
+        Flow::Next
+    }
+
+    fn cancel_by_id(&mut self, key: ClientKey, id: u64) -> Flow {
+        let mut at = self.clients.get(key).and_then(|client| client.last);
+        while let Some(candidate) = at {
+            let Some(exchange) = self.exchanges.get(candidate) else {
+                break;
+            };
+            at = exchange.previous;
+            if exchange.caller_id == id {
+                self.abandon(candidate, false);
+                self.finish(candidate, Outcome::Cancelled);
+                break;
+            }
+        }
+        Flow::Next
+    }
+}

@@ -1,0 +1,173 @@
+//! A request goes into a lane's outbox, copied and patched in one pass.
+
+use weft_codec::{EmitError, NewId, OneWayAnswers, ProxyError, Rewrite, Side};
+
+use crate::admit::Incoming;
+use crate::client::{ClientKey, PassTo};
+use crate::exchange::{ExchangeKey, Phase};
+use crate::lane::LaneKey;
+use crate::pending::{Entry, Pending};
+use crate::{Engine, Nanos};
+
+/// A request in a lane's outbox: its id, and its offsets in the lane's outgoing stream.
+struct Placed {
+    id: u64,
+    range: (u64, u64),
+}
+
+/// Why a request did not get into a lane's outbox.
+enum NotPlaced {
+    NoId,
+    Emit(EmitError),
+}
+
+impl Engine {
+    /// Copies and patches a request into a lane's outbox.
+    pub(crate) fn place(&mut self, key: ExchangeKey, lane_key: LaneKey, incoming: Incoming<'_>) {
+        let now = self.now.monotonic;
+        let emitted = self.emit_request(key, lane_key, incoming);
+        let wire_id = match emitted {
+            Ok(wire_id) => wire_id,
+            Err(NotPlaced::NoId) => {
+                return self.fail(key, ProxyError::Overload, "no free id on the lane", true);
+            }
+            Err(NotPlaced::Emit(error)) => {
+                return self.fail(key, ProxyError::Malformed, &error.to_string(), false);
+            }
+        };
+        let (Some(exchange), Some(lane)) =
+            (self.exchanges.get_mut(key), self.lanes.get_mut(lane_key))
+        else {
+            return;
+        };
+        if lane.in_flight == 0 {
+            lane.progress = now;
+        }
+        let (begin, end) = wire_id.range;
+        exchange.depth = lane.in_flight;
+        exchange.phase = Phase::OnLane {
+            lane: lane_key,
+            wire_id: wire_id.id,
+            begin,
+            end,
+        };
+        exchange.attempts = exchange.attempts.saturating_add(1);
+        exchange.dispatched = now;
+        lane.in_flight += 1;
+        let (client, instance, one_way) = (exchange.client, lane.instance, exchange.one_way);
+        let in_pieces = incoming.missing() > 0;
+        if in_pieces {
+            lane.writing = Some(client);
+        } else if one_way {
+            lane.one_ways.push_back((end, key));
+        }
+        if let Some(run) = self.instances.get_mut(instance) {
+            run.in_flight += 1;
+        }
+        self.keep_for_retry(key, incoming);
+        if in_pieces {
+            self.point_pass(client, key, lane_key);
+        }
+        self.mark_lane(lane_key);
+    }
+
+    /// Takes an id on a lane and emits a request under it.
+    fn emit_request(
+        &mut self,
+        key: ExchangeKey,
+        lane_key: LaneKey,
+        incoming: Incoming<'_>,
+    ) -> Result<Placed, NotPlaced> {
+        let (Some(exchange), Some(lane)) = (self.exchanges.get(key), self.lanes.get_mut(lane_key))
+        else {
+            return Err(NotPlaced::NoId);
+        };
+        let entry = if exchange.one_way {
+            Entry::Lingering
+        } else {
+            Entry::Live(key)
+        };
+        let by_id = matches!(lane.pending, Pending::ById(_));
+        // In order, a one-way takes a place only if it is always answered.
+        let awaited = by_id
+            || !exchange.one_way
+            || lane.codec.traits().one_way_answers == OneWayAnswers::Always;
+        let id = if awaited {
+            lane.pending.push(entry).ok_or(NotPlaced::NoId)?
+        } else {
+            0
+        };
+        let left_ms = || {
+            exchange
+                .deadline
+                .since(self.now.monotonic)
+                .div_ceil(1_000_000)
+                .max(1)
+        };
+        let deadline_ms =
+            (incoming.listener.reads_deadline && exchange.deadline != Nanos::NEVER).then(left_ms);
+        let rewrite = Rewrite {
+            id: if by_id { NewId::Wire(id) } else { NewId::Keep },
+            deadline_ms,
+        };
+        let out = lane.outbox.room(&mut self.spares);
+        let before = out.len();
+        let emitted = lane.codec.emit(
+            Side::Downstream,
+            incoming.head,
+            incoming.frame,
+            &rewrite,
+            out,
+        );
+        let bytes = (out.len() - before) as u64;
+        if let Err(error) = emitted {
+            if awaited {
+                lane.pending.take_back(id);
+            }
+            return Err(NotPlaced::Emit(error));
+        }
+        let begin = lane.queued;
+        lane.queued += bytes;
+        Ok(Placed {
+            id,
+            range: (begin, lane.queued),
+        })
+    }
+
+    /// Points the pieces of a cut-through request at the lane that got its head.
+    fn point_pass(&mut self, client: ClientKey, key: ExchangeKey, lane: LaneKey) {
+        if let Some(client) = self.clients.get_mut(client)
+            && let Some(pass) = &mut client.pass
+            && pass.to == PassTo::Waiting(key)
+        {
+            pass.to = PassTo::Lane(lane);
+        }
+    }
+
+    /// Keeps the request if its policy may send it again after bytes of it went out.
+    fn keep_for_retry(&mut self, key: ExchangeKey, incoming: Incoming<'_>) {
+        let Some(exchange) = self.exchanges.get_mut(key) else {
+            return;
+        };
+        let retry = exchange.rule.as_ref().map(|rule| &rule.policy().retry);
+        let wanted = exchange.idempotent
+            && !exchange.streamed
+            && retry.is_some_and(|retry| {
+                exchange.retries < retry.retries_max
+                    && incoming.frame.len() <= retry.keep_bytes_max as usize
+            });
+        if !wanted {
+            if let Some(kept) = exchange.kept.take() {
+                self.kept_bytes -= kept.len();
+                self.spares.put(kept);
+            }
+        } else if exchange.kept.is_none()
+            && self.kept_bytes + incoming.frame.len() <= self.settings.kept_bytes_max
+        {
+            let mut kept = self.spares.take();
+            kept.extend_from_slice(incoming.frame);
+            self.kept_bytes += kept.len();
+            exchange.kept = Some(kept);
+        }
+    }
+}

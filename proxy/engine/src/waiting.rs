@@ -1,0 +1,242 @@
+//! Exchanges that wait: for an instance, in their service; for a lane, in a pool.
+
+use std::rc::Rc;
+
+use weft_codec::{Head, ProxyError, Side};
+
+use crate::Engine;
+use crate::admit::Incoming;
+use crate::engine::{Alarm, PoolName};
+use crate::exchange::{ExchangeKey, Phase};
+
+impl Engine {
+    /// Keeps a request that must wait; sheds it, and answers false, where there is no room.
+    pub(crate) fn keep_waiting(&mut self, key: ExchangeKey, incoming: Incoming<'_>) -> bool {
+        let Some(exchange) = self.exchanges.get_mut(key) else {
+            return false;
+        };
+        let Some(rule) = &exchange.rule else {
+            return false;
+        };
+        let waiting_max = rule.policy().queue.waiting_max as usize;
+        let room = self.kept_bytes + incoming.frame.len() <= self.settings.kept_bytes_max;
+        let Some(service) = self.services.get_mut(rule.service) else {
+            return false;
+        };
+        if service.waiting_count >= waiting_max {
+            self.fail(
+                key,
+                ProxyError::Overload,
+                "too many requests wait for this service",
+                true,
+            );
+            return false;
+        }
+        if exchange.kept.is_none() && !room {
+            self.fail(
+                key,
+                ProxyError::Overload,
+                "no room to keep a waiting request",
+                true,
+            );
+            return false;
+        }
+        if exchange.kept.is_none() {
+            let mut kept = self.spares.take();
+            kept.extend_from_slice(incoming.frame);
+            self.kept_bytes += kept.len();
+            exchange.kept = Some(kept);
+        }
+        service.waiting_count += 1;
+        true
+    }
+
+    /// Forgets that an exchange waited.
+    pub(crate) fn leave_queue(&mut self, key: ExchangeKey) {
+        let Some(exchange) = self.exchanges.get_mut(key) else {
+            return;
+        };
+        if !matches!(exchange.phase, Phase::Waiting | Phase::Queued(_)) {
+            return;
+        }
+        exchange.phase = Phase::New;
+        let service = exchange.rule.as_ref().map(|rule| rule.service);
+        if let Some(service) = service.and_then(|service| self.services.get_mut(service)) {
+            service.waiting_count = service.waiting_count.saturating_sub(1);
+        }
+    }
+
+    /// Waits, for a while, until the service has an available instance.
+    pub(crate) fn wait_for_instance(
+        &mut self,
+        key: ExchangeKey,
+        service: usize,
+        incoming: Incoming<'_>,
+    ) {
+        let Some(rule) = self
+            .exchanges
+            .get(key)
+            .and_then(|exchange| exchange.rule.clone())
+        else {
+            return;
+        };
+        let subset = self
+            .services
+            .get(service)
+            .and_then(|s| s.subsets.get(rule.subset));
+        if subset.is_none_or(|subset| subset.members.is_empty()) {
+            return self.fail(key, ProxyError::NoInstance, "", false);
+        }
+        if !self.keep_waiting(key, incoming) {
+            return;
+        }
+        let until = self
+            .now
+            .monotonic
+            .after(rule.policy().queue.no_instance_wait);
+        if let Some(exchange) = self.exchanges.get_mut(key) {
+            exchange.phase = Phase::Waiting;
+        }
+        if let Some(run) = self.services.get_mut(service) {
+            run.waiting.push_back((until, key));
+        }
+        self.wheel.set(until, Alarm::Waiting(service));
+        self.probe_due(service);
+    }
+
+    /// The time to wait for an instance is over for some.
+    pub(crate) fn waiting_alarm(&mut self, service: usize) {
+        let now = self.now.monotonic;
+        let mut expired = Vec::new();
+        if let Some(run) = self.services.get_mut(service) {
+            run.waiting.retain(|(until, key)| {
+                if *until <= now {
+                    expired.push(*key);
+                }
+                *until > now
+            });
+        }
+        for key in expired {
+            if self
+                .exchanges
+                .get(key)
+                .is_some_and(|exchange| exchange.phase == Phase::Waiting)
+            {
+                self.fail(
+                    key,
+                    ProxyError::ConnectFailed,
+                    "no instance can be connected",
+                    false,
+                );
+            }
+        }
+    }
+
+    /// Lets what waits for an instance of this service try again.
+    pub(crate) fn wake_waiting(&mut self, service: usize) {
+        let waiting = self
+            .services
+            .get_mut(service)
+            .map(|run| std::mem::take(&mut run.waiting));
+        for (_, key) in waiting.into_iter().flatten() {
+            if self
+                .exchanges
+                .get(key)
+                .is_some_and(|exchange| exchange.phase == Phase::Waiting)
+            {
+                self.leave_queue(key);
+                self.homeless.push_back(key);
+            }
+        }
+    }
+
+    /// Gives an exchange that lost its place, or whose backoff is over, to an instance.
+    pub(crate) fn rehome(&mut self, key: ExchangeKey) {
+        self.with_kept(key, |engine, incoming| engine.dispatch(key, incoming));
+    }
+
+    /// Puts what waits in a pool on its lanes, as far as there is room.
+    pub(crate) fn pump_pool(&mut self, pool: &PoolName) {
+        loop {
+            let queue = self
+                .instances
+                .get_mut(pool.instance)
+                .and_then(|run| run.pool(pool.class, pool.facets.as_ref()))
+                .map(|pool| &mut pool.queue);
+            let Some(queue) = queue else { return };
+            let Some(key) = queue.front().copied() else {
+                return;
+            };
+            let waits = self
+                .exchanges
+                .get(key)
+                .is_some_and(|exchange| exchange.phase == Phase::Queued(pool.instance));
+            if !waits {
+                queue.pop_front();
+                continue;
+            }
+            let Some(lane) = self.pick_lane(pool, key) else {
+                return self.open_if_wanted(pool, key);
+            };
+            if let Some(pool) = self
+                .instances
+                .get_mut(pool.instance)
+                .and_then(|run| run.pool(pool.class, pool.facets.as_ref()))
+            {
+                pool.queue.pop_front();
+            }
+            self.leave_queue(key);
+            self.with_kept(key, |engine, incoming| engine.place(key, lane, incoming));
+        }
+    }
+
+    /// Reads the head of a kept request again and goes on with it.
+    pub(crate) fn with_kept(
+        &mut self,
+        key: ExchangeKey,
+        go_on: impl FnOnce(&mut Self, Incoming<'_>),
+    ) {
+        let Some(exchange) = self.exchanges.get_mut(key) else {
+            return;
+        };
+        let Some(kept) = exchange.kept.take() else {
+            return;
+        };
+        let client = exchange.client;
+        let Some(listener) = self
+            .clients
+            .get(client)
+            .map(|client| Rc::clone(&client.listener))
+        else {
+            return;
+        };
+        let mut heads: Vec<Head> = Vec::with_capacity(1);
+        let codec = &listener.listener.codec;
+        let limits = &listener.listener.limits;
+        let scanned = codec.scan(
+            Side::Downstream,
+            limits,
+            &mut Default::default(),
+            &kept,
+            &mut heads,
+        );
+        self.kept_bytes -= kept.len();
+        match (scanned, heads.first()) {
+            (Ok(_), Some(head)) => {
+                let incoming = Incoming {
+                    listener: &listener,
+                    head,
+                    frame: &kept,
+                };
+                go_on(self, incoming);
+            }
+            _ => self.fail(
+                key,
+                ProxyError::Malformed,
+                "the kept request cannot be read",
+                false,
+            ),
+        }
+        self.spares.put(kept);
+    }
+}
