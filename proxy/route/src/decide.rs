@@ -35,7 +35,7 @@ impl RouteTable {
 }
 
 /// The keys that a table's rules ask for, each once.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct KeySlots(Vec<String>);
 
 impl KeySlots {
@@ -52,7 +52,7 @@ impl KeySlots {
 }
 
 /// Rules by the method that they name exactly; the others are tried for every request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MethodIndex {
     exact: HashMap<Box<[u8]>, Vec<usize>>,
     others: Vec<usize>,

@@ -11,7 +11,7 @@ use crate::decide::{KeySlots, MethodIndex};
 ///
 /// Compiled once per change of the configuration, never written after. Memory is linear in the
 /// rules; routes and policies are shared.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RouteTable {
     pub(crate) rules: Vec<Rule>,
     /// Routes of other listeners, each before the rule of this index; only to be explained.
@@ -23,7 +23,7 @@ pub struct RouteTable {
 }
 
 /// One rule with its names resolved.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     /// The route as it was configured.
     pub route: Arc<Route>,

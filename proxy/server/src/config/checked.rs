@@ -10,6 +10,7 @@ use std::time::Duration;
 use weft_codec::{Codec, Limits};
 use weft_engine::Settings;
 use weft_model::{OrderChoice, Route, Service};
+use weft_ron::Complaint;
 
 /// A whole configuration that can be run.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub struct Config {
     pub routes: Vec<Arc<Route>>,
     /// Bounds and times of each worker's engine.
     pub settings: Settings,
+    /// What is probably not meant, although it can be run: to be logged once.
+    pub warnings: Vec<Complaint>,
 }
 
 /// How many worker threads there are.
@@ -120,7 +123,7 @@ pub struct ProtocolConfig {
     /// Reads and patches its frames.
     pub codec: Arc<dyn Codec>,
     /// The text of its description; `None` for built-ins. Two configurations with the same text
-    /// share one codec: see `reload`.
+    /// share one codec: see [`Config::share_codecs`].
     pub description: Option<Arc<str>>,
 }
 

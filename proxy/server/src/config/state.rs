@@ -1,42 +1,73 @@
-//! From the checked configuration to the state that engines run on.
+//! From the checked configuration to the state that engines run on, sharing with the state
+//! before it whatever did not change.
 
 use std::sync::Arc;
 
-use weft_codec::Order;
+use weft_codec::{Codec, Limits, Order};
 use weft_engine::{Listener, ServiceState, State};
-use weft_model::OrderChoice;
+use weft_model::{OrderChoice, Service};
 use weft_route::RouteTable;
 
-use super::{Config, ListenerConfig};
+use super::{Config, ListenerConfig, protocols};
 
 impl Config {
     /// The state of this configuration. A listener's index is its position in
-    /// [`Config::listeners`].
+    /// [`Config::listeners`], a service's its position in [`Config::services`].
     #[must_use]
     pub fn state(&self, version: u64) -> State {
-        State {
-            version,
-            listeners: self
-                .listeners
-                .iter()
-                .filter_map(|listener| self.listener_state(listener))
-                .map(Arc::new)
-                .collect(),
-            services: self.service_states().map(Arc::new).collect(),
-        }
+        self.shared_state(version, &[], &[])
     }
 
-    fn service_states(&self) -> impl Iterator<Item = ServiceState> {
-        self.services
+    /// The state that follows `previous`, with the next version and the same indices as
+    /// [`Config::state`]. Services and listeners that did not change are shared with `previous`;
+    /// for that, call [`Config::share_codecs`] before.
+    #[must_use]
+    pub fn state_after(&self, previous: &State) -> State {
+        let version = previous.version.saturating_add(1);
+        self.shared_state(version, &previous.listeners, &previous.services)
+    }
+
+    /// Takes over the codecs of an earlier configuration for the protocols whose descriptions
+    /// did not change, so that what hangs on them need not be built again.
+    pub fn share_codecs(&mut self, earlier: &Self) {
+        protocols::keep(&mut self.codecs, &earlier.codecs);
+    }
+
+    fn shared_state(
+        &self,
+        version: u64,
+        listeners: &[Arc<Listener>],
+        services: &[Arc<ServiceState>],
+    ) -> State {
+        let services = self
+            .services
             .iter()
             .zip(&self.service_limits)
             .filter_map(|(service, limits)| {
-                Some(ServiceState {
-                    service: service.clone(),
-                    codec: Arc::clone(&self.codecs.get(&service.protocol)?.codec),
-                    limits: *limits,
-                })
+                let codec = &self.codecs.get(&service.protocol)?.codec;
+                let earlier = services.iter().find(|s| s.service.name == service.name);
+                Some(shared_service(service, *limits, codec, earlier))
             })
+            .collect();
+        let listeners = self
+            .listeners
+            .iter()
+            .filter_map(|listener| {
+                let state = self.listener_state(listener)?;
+                let earlier = listeners.iter().find(|l| is_equal(l, &state));
+                Some(earlier.map_or_else(|| Arc::new(state), Arc::clone))
+            })
+            .collect::<Vec<_>>();
+        debug_assert_eq!(
+            listeners.len(),
+            self.listeners.len(),
+            "checked names resolve"
+        );
+        State {
+            version,
+            listeners,
+            services,
+        }
     }
 
     fn listener_state(&self, listener: &ListenerConfig) -> Option<Listener> {
@@ -52,4 +83,37 @@ impl Config {
             routes: RouteTable::compile(&listener.name, &self.routes, &self.services).ok()?,
         })
     }
+}
+
+/// The earlier state of a service, if nothing of it changed; otherwise a new one.
+fn shared_service(
+    service: &Service,
+    limits: Limits,
+    codec: &Arc<dyn Codec>,
+    earlier: Option<&Arc<ServiceState>>,
+) -> Arc<ServiceState> {
+    match earlier {
+        Some(earlier)
+            if earlier.service == *service
+                && earlier.limits == limits
+                && Arc::ptr_eq(&earlier.codec, codec) =>
+        {
+            Arc::clone(earlier)
+        }
+        _ => Arc::new(ServiceState {
+            service: service.clone(),
+            codec: Arc::clone(codec),
+            limits,
+        }),
+    }
+}
+
+/// Whether two listeners do the same. Rules are equal only if their service has the same index,
+/// so a listener is not shared when services before its own come or go.
+fn is_equal(one: &Listener, other: &Listener) -> bool {
+    one.name == other.name
+        && one.order == other.order
+        && one.limits == other.limits
+        && Arc::ptr_eq(&one.codec, &other.codec)
+        && one.routes == other.routes
 }

@@ -1,0 +1,170 @@
+//! The protocols that a configuration may use: descriptions that it names, and built-ins.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use weft_codec::Traits;
+use weft_ron::{Complaint, Position};
+
+use super::place::{Findings, Place};
+use super::{Codecs, ProtocolConfig};
+use crate::builtin::Builtin;
+
+/// Largest description that is read, in bytes.
+const DESCRIPTION_BYTES_MAX: u64 = 1 << 20;
+
+/// Where protocols come from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sources<'s> {
+    /// What is known without a description.
+    pub(super) builtins: &'s [Builtin],
+    /// Descriptions are looked for relative to it.
+    pub(super) base_dir: &'s Path,
+}
+
+/// The protocols that are known.
+#[derive(Debug)]
+pub(super) struct Protocols<'s> {
+    builtins: &'s [Builtin],
+    described: Codecs,
+    used: Codecs,
+    /// A description could not be read, so an unknown name may be its protocol.
+    incomplete: bool,
+}
+
+impl<'s> Protocols<'s> {
+    /// Reads the descriptions that the file names.
+    pub(super) fn read(found: &mut Findings<'_>, sources: Sources<'s>, files: &[String]) -> Self {
+        let mut protocols = Self {
+            builtins: sources.builtins,
+            described: Codecs::new(),
+            used: Codecs::new(),
+            incomplete: false,
+        };
+        let (root, before) = (Place::ROOT, found.complaints.len());
+        let list = root.field("protocols");
+        for (n, file) in files.iter().enumerate() {
+            protocols.describe(found, &list.index(n), &sources.base_dir.join(file));
+        }
+        protocols.incomplete = found.complaints.len() > before;
+        protocols
+    }
+
+    fn describe(&mut self, found: &mut Findings<'_>, place: &Place<'_>, path: &Path) {
+        let text = match read(path) {
+            Ok(text) => text,
+            Err(error) => {
+                found.refuse(
+                    place,
+                    format!("the description cannot be read: {error}"),
+                    format!("`{}` was looked for", path.display()),
+                );
+                return;
+            }
+        };
+        let codec = match crate::builtin::describe(&path.display().to_string(), &text) {
+            Ok(codec) => codec,
+            Err(complaints) => {
+                found.complaints.extend(complaints);
+                return;
+            }
+        };
+        let name = codec.name().to_owned();
+        if self.builtins.iter().any(|b| b.name == name && b.is_code()) {
+            found.refuse(
+                place,
+                format!("protocol `{name}` is built in"),
+                "give the description another name",
+            );
+        } else if self.described.contains_key(&name) {
+            found.refuse(
+                place,
+                format!("protocol `{name}` is described twice"),
+                "remove one of the descriptions",
+            );
+        }
+        let description = Some(text.into());
+        let config = ProtocolConfig { codec, description };
+        self.described.insert(name, config);
+    }
+
+    /// The traits of a protocol, if it is known; otherwise a complaint at `place`.
+    pub(super) fn find(
+        &mut self,
+        found: &mut Findings<'_>,
+        place: &Place<'_>,
+        name: &str,
+    ) -> Option<Traits> {
+        if let Some(known) = self.used.get(name) {
+            return Some(known.codec.traits().clone());
+        }
+        let builtin = || self.builtins.iter().find(|builtin| builtin.name == name);
+        let config = if let Some(described) = self.described.get(name) {
+            described.clone()
+        } else if let Some(builtin) = builtin() {
+            match builtin.codec() {
+                Ok(codec) => ProtocolConfig {
+                    codec,
+                    description: None,
+                },
+                Err(complaints) => {
+                    found.complaints.extend(complaints);
+                    return None;
+                }
+            }
+        } else {
+            if !self.incomplete {
+                found.unknown(place, "protocol", name, self.names());
+            }
+            return None;
+        };
+        let traits = config.codec.traits().clone();
+        self.used.insert(name.to_owned(), config);
+        Some(traits)
+    }
+
+    /// The traits of a protocol that was found before.
+    pub(super) fn traits(&self, name: &str) -> Option<&Traits> {
+        self.used.get(name).map(|known| known.codec.traits())
+    }
+
+    /// The protocols that were found.
+    pub(super) fn into_used(self) -> Codecs {
+        self.used
+    }
+
+    fn names(&self) -> Vec<String> {
+        let described = self.described.keys().cloned();
+        let builtins = self.builtins.iter().map(|builtin| builtin.name.to_owned());
+        let builtins = builtins.filter(|name| !self.described.contains_key(name));
+        described.chain(builtins).collect()
+    }
+}
+
+/// Reads a text file of a bounded size.
+pub(super) fn read(path: &Path) -> Result<String, std::io::Error> {
+    let bytes = std::fs::metadata(path)?.len();
+    if bytes > DESCRIPTION_BYTES_MAX {
+        return Err(std::io::Error::other(format!(
+            "it has {bytes} bytes, and {DESCRIPTION_BYTES_MAX} are the most"
+        )));
+    }
+    std::fs::read_to_string(path)
+}
+
+/// A complaint about a file as a whole.
+pub(super) fn about_file(path: &Path, message: impl Into<String>) -> Complaint {
+    Complaint::new(&path.display().to_string(), Position::START, message)
+}
+
+/// Takes over the codecs of an earlier configuration whose protocols did not change, so that
+/// what was compiled from them can be shared.
+pub(super) fn keep(codecs: &mut Codecs, earlier: &Codecs) {
+    for (name, config) in codecs {
+        if let Some(old) = earlier.get(name)
+            && old.description == config.description
+        {
+            config.codec = Arc::clone(&old.codec);
+        }
+    }
+}
