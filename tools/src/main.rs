@@ -9,9 +9,17 @@
 )]
 
 mod check;
+mod echo;
+mod load;
 mod proxy;
 
+mod address;
 mod parent;
+mod poll;
+mod quantity;
+mod stop;
+mod stream;
+mod wire;
 
 use std::process::ExitCode;
 
@@ -35,6 +43,10 @@ enum Command {
     Proxy(proxy::Args),
     /// Reads a configuration file and says what is wrong with it.
     Check(check::Args),
+    /// Sends requests and verifies every answer.
+    Load(load::Args),
+    /// Serves a sample backend that answers each request with its own body.
+    Echo(echo::Args),
 }
 
 fn main() -> ExitCode {
@@ -45,6 +57,8 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Proxy(args) => proxy::run(args),
         Command::Check(args) => check::run(args),
+        Command::Load(args) => load::run(args),
+        Command::Echo(args) => echo::run(args),
     };
     match result {
         Ok(code) => code,

@@ -1,24 +1,27 @@
 //! Ends this process with the one that started it.
 //!
-//! The demo gives its children a pipe as standard input and never writes to it. When the demo
-//! ends, in whichever way, the kernel closes the pipe: that is the only signal which survives
-//! `kill -9` of the parent without a line of unsafe code.
+//! The demo gives its children a pipe as standard input. When the demo ends, in whichever way,
+//! the kernel closes the pipe: that is the only signal which survives `kill -9` of the parent
+//! without a line of unsafe code.
 
-use std::io::Read;
+use std::io::BufRead;
 use std::thread;
 
 /// Starts a thread that ends the process as soon as standard input closes.
 pub(crate) fn exit_with_stdin() {
-    thread::spawn(|| {
-        let mut stdin = std::io::stdin().lock();
-        let mut scratch = [0_u8; 64];
-        loop {
-            match stdin.read(&mut scratch) {
-                Ok(0) => std::process::exit(0),
-                Ok(_) => {}
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+    each_line(|_| {});
+}
+
+/// Starts a thread that gives each line of standard input to `obey`, and ends the process when
+/// standard input closes.
+pub(crate) fn each_line(obey: impl Fn(&str) + Send + 'static) {
+    thread::spawn(move || {
+        for line in std::io::stdin().lock().lines() {
+            match line {
+                Ok(line) => obey(line.trim()),
                 Err(_) => std::process::exit(1),
             }
         }
+        std::process::exit(0);
     });
 }

@@ -1,0 +1,94 @@
+//! What the threads of a run and those who watch it share: counts, handed over ten times a
+//! second, and the order to stop.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use hdrhistogram::CreationError;
+
+use super::driver::nanos;
+use super::tally::Tally;
+
+/// Shared by the threads of a run and its watchers.
+#[derive(Debug)]
+pub(crate) struct Live {
+    tallies: Mutex<Tallies>,
+    started: Instant,
+    /// Nanoseconds since `started`; 0 while nobody said stop.
+    stopped_ns: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Tallies {
+    /// Since the run began; latencies since the warm-up ended.
+    total: Tally,
+    /// Since somebody last looked.
+    recent: Tally,
+    /// Answers since the warm-up ended.
+    measured: u64,
+}
+
+impl Live {
+    /// Nothing counted yet.
+    pub(crate) fn new(methods: usize, started: Instant) -> Result<Self, CreationError> {
+        Ok(Self {
+            tallies: Mutex::new(Tallies {
+                total: Tally::new(methods)?,
+                recent: Tally::new(methods)?,
+                measured: 0,
+            }),
+            started,
+            stopped_ns: AtomicU64::new(0),
+        })
+    }
+
+    /// Adds what a thread has counted.
+    pub(super) fn add(&self, part: &Tally, measured: bool) {
+        let mut tallies = self.lock();
+        tallies.total.add(part, measured);
+        tallies.recent.add(part, true);
+        if measured {
+            tallies.measured += part.sum().answered();
+        }
+    }
+
+    /// What has been counted since the last call.
+    pub(crate) fn take_recent(&self, methods: usize) -> Result<Tally, CreationError> {
+        let fresh = Tally::new(methods)?;
+        Ok(std::mem::replace(&mut self.lock().recent, fresh))
+    }
+
+    /// Everything counted so far, and the answers since the warm-up ended.
+    pub(crate) fn total(&self) -> (Tally, u64) {
+        let tallies = self.lock();
+        (tallies.total.clone(), tallies.measured)
+    }
+
+    /// Sends nothing more; what is in flight is awaited.
+    pub(crate) fn stop(&self) {
+        let now = nanos(self.started.elapsed()).max(1);
+        // Only the first order counts.
+        let _ = self
+            .stopped_ns
+            .compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Whether somebody said stop.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped_ns.load(Ordering::Relaxed) != 0
+    }
+
+    /// When somebody said stop, in nanoseconds since the run began.
+    pub(super) fn stopped_at_ns(&self) -> Option<u64> {
+        match self.stopped_ns.load(Ordering::Relaxed) {
+            0 => None,
+            at => Some(at),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Tallies> {
+        // Counts that a panicking thread left are still counts.
+        self.tallies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
