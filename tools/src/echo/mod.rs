@@ -9,6 +9,9 @@ mod behaviour;
 mod server;
 mod store;
 
+#[cfg(test)]
+pub(crate) mod fixture;
+
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;

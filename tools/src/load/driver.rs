@@ -440,8 +440,9 @@ impl<'a> Driver<'a> {
             }
         }
         let mut touched = Vec::new();
-        while let (Some(intended_ns), Some(place)) = (self.backlog.front(), self.free.pop_front()) {
-            let intended_ns = *intended_ns;
+        while let Some(intended_ns) = self.backlog.front().copied()
+            && let Some(place) = self.free.pop_front()
+        {
             let Some(client) = self.clients.get_mut(place) else {
                 continue;
             };

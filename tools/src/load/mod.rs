@@ -17,6 +17,9 @@ pub(crate) use live::Live;
 mod report;
 pub(crate) use report::{Report, quantile_us, short_time};
 
+#[cfg(test)]
+mod tests;
+
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
