@@ -40,6 +40,9 @@ pub use report::{Report, Summary};
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+mod docs_tests;
+
 use std::path::Path;
 
 use weft_codec::Limits;
