@@ -55,6 +55,8 @@ impl Value<'_> {
 pub enum Verdict {
     /// Served.
     Ok,
+    /// Taken, and executed later or never: queued in a transaction.
+    Queued,
     /// The application refused or failed; the server is well.
     ApplicationError,
     /// The server has too much to do.

@@ -124,6 +124,8 @@ pub enum Effect {
     Blocking,
     /// Opens a state: from here to `Unpin` every request goes to one lane of this client's own.
     Pin,
+    /// Opens a state of which nobody knows how it closes: like `Pin`, until the connection ends.
+    Session,
     /// Closes the state that `Pin` opened, once it is answered.
     Unpin,
     /// From here on the connection is a tunnel to one lane of its own: frames pass both ways,

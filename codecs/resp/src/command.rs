@@ -67,6 +67,8 @@ pub(crate) enum Role {
     Quit,
     Blocking,
     Pin,
+    /// Opens a state of which nobody knows how it closes: unknown commands.
+    Session,
     Unpin,
     Tunnel,
     /// Blocking if a word `BLOCK` stands before `STREAMS`.
@@ -193,7 +195,7 @@ pub(crate) fn by_number(number: u16) -> &'static Command {
 const UNKNOWN_COMMAND: Command = Command {
     name: "",
     keys: Keys::None,
-    role: Role::Pin,
+    role: Role::Session,
     packed: 0,
 };
 
@@ -362,7 +364,7 @@ mod tests {
         ] {
             assert_eq!(number_of(name), UNKNOWN, "{}", name.escape_ascii());
         }
-        assert_eq!(by_number(UNKNOWN).role, Role::Pin);
-        assert_eq!(by_number(u16::MAX).role, Role::Pin);
+        assert_eq!(by_number(UNKNOWN).role, Role::Session);
+        assert_eq!(by_number(u16::MAX).role, Role::Session);
     }
 }

@@ -25,7 +25,10 @@ pub(crate) fn of(role: Role, frame: &[u8]) -> Effect {
         Role::Blocking => Effect::Blocking,
         Role::Unpin => Effect::Unpin,
         Role::Tunnel => Effect::Tunnel,
-        Role::Pin | Role::MayBlock | Role::Hello | Role::Client | Role::Script => Effect::Pin,
+        Role::Pin => Effect::Pin,
+        Role::Session | Role::MayBlock | Role::Hello | Role::Client | Role::Script => {
+            Effect::Session
+        }
     }
 }
 
@@ -50,7 +53,7 @@ fn by_words(role: Role, frame: &[u8]) -> Role {
         },
         // A debugging session takes the connection over.
         Role::Script => match words.next() {
-            Some(word) if word.eq_ignore_ascii_case(b"DEBUG") => Role::Pin,
+            Some(word) if word.eq_ignore_ascii_case(b"DEBUG") => Role::Session,
             _ => Role::Stateless,
         },
         other => other,
@@ -112,7 +115,7 @@ fn client<'a>(mut words: impl Iterator<Item = std::borrow::Cow<'a, [u8]>>) -> Ro
     if about_servers.iter().any(|name| is(name)) {
         return Role::Stateless;
     }
-    Role::Pin
+    Role::Session
 }
 
 #[cfg(test)]
@@ -142,7 +145,7 @@ mod tests {
             ("CLIENT REPLY ON", Effect::Stateless),
             ("CLIENT ID", Effect::Stateless),
             ("CLIENT", Effect::Stateless),
-            ("CLIENT WHATEVER-COMES-NEXT", Effect::Pin),
+            ("CLIENT WHATEVER-COMES-NEXT", Effect::Session),
         ] {
             assert_eq!(effect(line), expected, "{line}");
         }
@@ -165,7 +168,7 @@ mod tests {
         assert_eq!(effect("HELLO"), Effect::Stateless);
         assert_eq!(effect("HELLO 3 AUTH u p SETNAME n"), Effect::Facet);
         assert_eq!(effect("SCRIPT LOAD x"), Effect::Stateless);
-        assert_eq!(effect("SCRIPT DEBUG YES"), Effect::Pin);
+        assert_eq!(effect("SCRIPT DEBUG YES"), Effect::Session);
         assert_eq!(effect("UNWATCH"), Effect::Stateless);
     }
 

@@ -29,6 +29,12 @@ pub(crate) fn error_code(frame: &[u8], value_at: usize) -> Option<&[u8]> {
 #[inline]
 pub(crate) fn of(frame: &[u8], value_at: usize) -> Verdict {
     match error_code(frame, value_at) {
+        None if frame
+            .get(value_at..)
+            .is_some_and(|answer| answer.starts_with(b"+QUEUED\r")) =>
+        {
+            Verdict::Queued
+        }
         None => Verdict::Ok,
         Some(code) => of_code(code, frame, value_at),
     }

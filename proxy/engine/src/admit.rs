@@ -33,6 +33,8 @@ pub(crate) struct Incoming<'a> {
     pub(crate) head: &'a Head,
     /// All bytes of the frame that have come; at least the head.
     pub(crate) frame: &'a [u8],
+    /// What has come after it.
+    pub(crate) ahead: &'a [u8],
 }
 
 impl Incoming<'_> {
@@ -67,7 +69,12 @@ impl Engine {
                 // Its lane is another one: in-order clients must not be overtaken.
                 large && incoming.listener.in_order
             }
-            Effect::Facet | Effect::Blocking | Effect::Pin | Effect::Unpin | Effect::Tunnel => true,
+            Effect::Facet
+            | Effect::Blocking
+            | Effect::Pin
+            | Effect::Session
+            | Effect::Unpin
+            | Effect::Tunnel => true,
         };
         if client.in_flight > 0
             && (client.flags.barrier
@@ -76,8 +83,8 @@ impl Engine {
         {
             return Flow::Hold;
         }
-        if matches!(effect, Effect::Pin | Effect::Tunnel) {
-            return self.pin(key, incoming, effect);
+        if matches!(effect, Effect::Pin | Effect::Session | Effect::Tunnel) {
+            return self.pin(key, incoming);
         }
         client.flags.barrier = alone;
         let exchange = self.begin_exchange(key, incoming);
@@ -305,7 +312,12 @@ impl Engine {
     }
 
     /// Notes what the client's facets will be once this request is answered well.
-    fn note_facet(&mut self, key: ClientKey, exchange: ExchangeKey, incoming: Incoming<'_>) {
+    pub(crate) fn note_facet(
+        &mut self,
+        key: ClientKey,
+        exchange: ExchangeKey,
+        incoming: Incoming<'_>,
+    ) {
         let number = incoming
             .fields()
             .field(Field::Facet)

@@ -218,7 +218,7 @@ impl Engine {
         };
         run.in_flight = run.in_flight.saturating_sub(1);
         match verdict {
-            Verdict::Ok | Verdict::ApplicationError => {
+            Verdict::Ok | Verdict::Queued | Verdict::ApplicationError => {
                 run.ok += 1;
                 if class != Class::Exclusive {
                     run.latency.observe(now, latency);

@@ -1,7 +1,7 @@
 //! Choosing an instance: two random choices by peak-EWMA cost, round robin, or a hash ring.
 
 use smallvec::SmallVec;
-use weft_codec::{Field, Value};
+use weft_codec::Field;
 use weft_model::Balancing;
 use weft_route::{Fields, RequestFields};
 
@@ -216,30 +216,83 @@ impl Engine {
         key: Option<&str>,
     ) -> Option<Choice> {
         let field = match key {
-            None => Field::HashKey(0),
+            None => return self.by_hash_keys(choosing, request),
             Some("service") => Field::Service,
             Some("method") => Field::Method,
             Some(name) => Field::Key(name),
         };
-        let first = self.owner(choosing, &request.field(field)?);
-        let Some(first) = first else {
-            return Some(Choice::NoneNow);
-        };
-        if key.is_none() {
-            let mut n = 1;
-            while let Some(value) = request.field(Field::HashKey(n)) {
-                if self.owner(choosing, &value) != Some(first) {
-                    return Some(Choice::Split);
-                }
-                n += 1;
-            }
+        let value = request.field(field)?;
+        Some(match self.owner(choosing, &value.to_bytes()) {
+            Some(owner) => self.pick(owner),
+            None => Choice::NoneNow,
+        })
+    }
+
+    /// By the protocol's own keys, which must all live on one instance.
+    fn by_hash_keys(
+        &mut self,
+        choosing: Choosing<'_>,
+        request: &RequestFields<'_>,
+    ) -> Option<Choice> {
+        let mut choice: Option<Choice> = None;
+        request
+            .codec
+            .hash_keys(request.head, request.frame, &mut |key| {
+                let owner = self
+                    .owner(choosing, key)
+                    .map_or(Choice::NoneNow, Choice::Instance);
+                let same = choice.is_none_or(|choice| choice == owner);
+                choice = Some(if same { owner } else { Choice::Split });
+                same && owner != Choice::NoneNow
+            });
+        if let Some(Choice::Instance(owner)) = choice {
+            return Some(self.pick(owner));
         }
-        Some(self.pick(first))
+        choice
+    }
+
+    /// Whether a request of a client with a lane of its own belongs to that lane's instance:
+    /// a session cannot be moved to where its next key lives.
+    pub(crate) fn is_at_home(
+        &mut self,
+        rule: &RuleRun,
+        instance: InstanceKey,
+        request: &RequestFields<'_>,
+    ) -> bool {
+        let several = self
+            .services
+            .get(rule.service)
+            .and_then(|service| service.subsets.get(rule.subset))
+            .is_some_and(|subset| subset.members.len() > 1);
+        if !several || !self.is_by_own_keys(rule, request) {
+            return true;
+        }
+        let choosing = Choosing {
+            rule,
+            tried: &[],
+            idempotent: false,
+        };
+        match self.by_hash_keys(choosing, request) {
+            Some(Choice::Instance(owner)) => owner == instance,
+            Some(Choice::Split) => false,
+            Some(Choice::NoneNow) | None => true,
+        }
+    }
+
+    /// Whether the rule distributes by the protocol's own keys.
+    pub(crate) fn is_by_own_keys(&self, rule: &RuleRun, request: &RequestFields<'_>) -> bool {
+        match &rule.policy().balancing {
+            Balancing::RingHash(key) => key.is_none(),
+            Balancing::ProtocolDefault => {
+                request.codec.traits().balance == weft_codec::Balance::RingHash
+            }
+            _ => false,
+        }
     }
 
     /// The first available member on the ring at or after the value's hash.
-    fn owner(&mut self, choosing: Choosing<'_>, value: &Value<'_>) -> Option<InstanceKey> {
-        let at = hash(&value.to_bytes(), 0);
+    fn owner(&mut self, choosing: Choosing<'_>, value: &[u8]) -> Option<InstanceKey> {
+        let at = hash(value, 0);
         let (service, subset) = (choosing.rule.service, choosing.rule.subset);
         let subset = self.services.get_mut(service)?.subsets.get_mut(subset)?;
         let ring = subset.ring(&self.instances);

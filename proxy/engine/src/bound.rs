@@ -3,7 +3,8 @@
 
 use std::rc::Rc;
 
-use weft_codec::{Effect, Head, Kind, ProxyError, Rewrite, Side};
+use weft_codec::{Effect, Field, Head, Kind, ProxyError, Rewrite, Side};
+use weft_route::Fields as _;
 
 use crate::admit::{Flow, Incoming};
 use crate::answer::Answer;
@@ -19,6 +20,8 @@ use crate::{Action, CloseCause, ConnId, Engine};
 
 /// Instances that are tried for a lane of a client's own.
 const BINDS_MAX: u8 = 3;
+/// How far a session that opens without a key is read ahead for one.
+const LOOK_AHEAD_BYTES: usize = 4 << 10;
 
 impl Engine {
     /// Gives a client that just connected its lane: raw, or the server speaks first.
@@ -32,6 +35,7 @@ impl Engine {
             listener: &listener,
             head: &head,
             frame: &[],
+            ahead: &[],
         };
         let index = listener.listener.routes.decide(&incoming.fields());
         let rule = index.and_then(|index| listener.rules.get(index)).cloned();
@@ -68,7 +72,12 @@ impl Engine {
             tried: &tried,
             idempotent: false,
         };
-        let Choice::Instance(instance) = self.choose(choosing, &incoming.fields()) else {
+        let keyed = self.first_keyed(rule, incoming);
+        let mut fields = incoming.fields();
+        if let Some((head, frame)) = &keyed {
+            (fields.head, fields.frame) = (head, frame);
+        }
+        let Choice::Instance(instance) = self.choose(choosing, &fields) else {
             self.probe_due(rule.service);
             return Err(ProxyError::NoInstance);
         };
@@ -85,13 +94,40 @@ impl Engine {
         lane.map(|_| ()).ok_or(ProxyError::NoInstance)
     }
 
+    /// A session goes where its first key lives. A request that opens one may have no key
+    /// (MULTI): then the key of what was sent with it decides.
+    fn first_keyed<'a>(&self, rule: &RuleRun, incoming: Incoming<'a>) -> Option<(Head, &'a [u8])> {
+        let fields = incoming.fields();
+        if !self.is_by_own_keys(rule, &fields) || fields.field(Field::HashKey(0)).is_some() {
+            return None;
+        }
+        let codec = &incoming.listener.listener.codec;
+        let limits = &incoming.listener.listener.limits;
+        let ahead = incoming
+            .ahead
+            .get(..incoming.ahead.len().min(LOOK_AHEAD_BYTES))?;
+        let mut heads = Vec::new();
+        // What is malformed is complained of when its turn comes.
+        let _ = codec.scan(
+            Side::Downstream,
+            limits,
+            &mut Default::default(),
+            ahead,
+            &mut heads,
+        );
+        heads.into_iter().find_map(|head| {
+            let frame = ahead.get(head.start as usize..)?;
+            let frame = frame.get(..frame.len().min(head.frame_bytes as usize))?;
+            let key = codec.field(Side::Downstream, &head, frame, Field::HashKey(0));
+            key.map(|_| (head, frame))
+        })
+    }
+
     /// A request that pins its client: gives the client its lane first.
-    pub(crate) fn pin(&mut self, key: ClientKey, incoming: Incoming<'_>, effect: Effect) -> Flow {
-        let tunnel = effect == Effect::Tunnel;
+    pub(crate) fn pin(&mut self, key: ClientKey, incoming: Incoming<'_>) -> Flow {
         if let Some(client) = self.clients.get_mut(key) {
             client.binds = 0;
             client.tried = None;
-            client.flags.tunnel = tunnel;
         }
         self.bound_frame(key, incoming)
     }
@@ -153,6 +189,7 @@ impl Engine {
         };
         if let Some(client) = self.clients.get_mut(key) {
             client.flags.tunnel |= effect == Effect::Tunnel;
+            client.flags.session |= effect == Effect::Session;
             client.flags.barrier = effect == Effect::Unpin;
         }
         let tunnel = self
@@ -162,12 +199,27 @@ impl Engine {
         let exchange = self.begin_exchange(key, incoming);
         let Some(rule) = self.route(exchange, incoming) else {
             self.fail(exchange, ProxyError::NoRoute, "", false);
-            return Flow::Next;
+            return self.after_refusal(key, exchange, incoming);
         };
+        let instance = self.lanes.get(lane).map(|lane| lane.instance);
+        if instance.is_some_and(|home| !self.is_at_home(&rule, home, &incoming.fields())) {
+            let words = "its keys live on another instance than this connection's session";
+            self.fail(exchange, ProxyError::Unsupported, words, false);
+            return self.after_refusal(key, exchange, incoming);
+        }
+        match effect {
+            Effect::Facet => self.note_facet(key, exchange, incoming),
+            Effect::Reset => {
+                if let Some(client) = self.clients.get_mut(key) {
+                    client.facets = None;
+                }
+            }
+            _ => {}
+        }
         let unlimited = tunnel || matches!(effect, Effect::Blocking);
         if !unlimited && !self.set_deadline(exchange, incoming, rule.policy()) {
             self.fail(exchange, ProxyError::Deadline, "", false);
-            return Flow::Next;
+            return self.after_refusal(key, exchange, incoming);
         }
         if let Some(found) = self.exchanges.get_mut(exchange) {
             found.class = Class::Bound;
@@ -187,6 +239,20 @@ impl Engine {
             if let Some(client) = self.clients.get_mut(key) {
                 client.flags.ended = true;
             }
+        }
+        Flow::Next
+    }
+
+    /// Swallows the rest of a refused request that comes in pieces.
+    fn after_refusal(
+        &mut self,
+        key: ClientKey,
+        exchange: ExchangeKey,
+        incoming: Incoming<'_>,
+    ) -> Flow {
+        let missing = incoming.missing();
+        if missing > 0 {
+            self.begin_pass(key, exchange, missing);
         }
         Flow::Next
     }

@@ -78,6 +78,8 @@ pub(crate) struct Flags {
     pub(crate) listed: bool,
     /// From its pinning on, answers are not counted.
     pub(crate) tunnel: bool,
+    /// It keeps its pinned lane until the end.
+    pub(crate) session: bool,
     /// Its own half was closed towards it (raw).
     pub(crate) shut: bool,
     /// Close once nothing is in flight and nothing unsent.

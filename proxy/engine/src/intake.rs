@@ -149,6 +149,7 @@ impl Engine {
                 listener: &listener,
                 head,
                 frame,
+                ahead: data.get(end..).unwrap_or_default(),
             };
             flow = self.request_frame(key, incoming);
             if flow != Flow::Next {

@@ -214,6 +214,13 @@ impl Engine {
             return;
         };
         let client = found.client;
+        if verdict == Verdict::Queued {
+            // It takes effect on this lane when the transaction is executed, and on no other.
+            if let Some(client) = self.clients.get_mut(client) {
+                client.flags.session = true;
+            }
+            return;
+        }
         if verdict == Verdict::Ok
             && let Some(client) = self.clients.get_mut(client)
         {

@@ -227,6 +227,7 @@ impl Engine {
                     listener: &listener,
                     head,
                     frame: &kept,
+                    ahead: &[],
                 };
                 go_on(self, incoming);
             }

@@ -244,6 +244,7 @@ enum KindName {
 #[serde(remote = "Verdict")]
 enum VerdictName {
     Ok,
+    Queued,
     ApplicationError,
     Overload,
     NotExecuted,
@@ -260,6 +261,7 @@ enum EffectName {
     Quit,
     Blocking,
     Pin,
+    Session,
     Unpin,
     Tunnel,
 }
