@@ -1,6 +1,6 @@
 //! Tables by the values of an integer: each line must be one that some value reaches.
 
-use weft_ron::Step;
+use weft_ron::{Complaint, Step, locate_name};
 
 use super::Checker;
 use crate::number::Number;
@@ -24,7 +24,7 @@ impl Checker<'_> {
         for (index, (pattern, meaning)) in lines.iter().enumerate() {
             let earlier = lines.get(..index).unwrap_or_default();
             if earlier.iter().any(|(other, _)| *other == Pattern::Others) {
-                self.refuse(
+                self.refuse_line(
                     &path(index),
                     format!("`{pattern}` is never reached: `_` before it takes every value"),
                     "move `_` to the end",
@@ -33,17 +33,17 @@ impl Checker<'_> {
             }
             let met = earlier.iter().find(|(other, _)| pattern.meets(*other));
             match (met, pattern) {
-                (Some((other, theirs)), _) if theirs == meaning => self.refuse(
+                (Some((other, theirs)), _) if theirs == meaning => self.refuse_line(
                     &path(index),
                     format!("`{pattern}` repeats values of `{other}`"),
                     "remove one of them",
                 ),
-                (Some((other, _)), _) => self.refuse(
+                (Some((other, _)), _) => self.refuse_line(
                     &path(index),
                     format!("`{pattern}` and `{other}` share values: {clash}"),
                     "give each value one meaning",
                 ),
-                (None, Pattern::Range(_, last)) if *last > number.max() => self.refuse(
+                (None, Pattern::Range(_, last)) if *last > number.max() => self.refuse_line(
                     &path(index),
                     format!(
                         "`{pattern}` is never reached: an integer of {} byte(s) ends at {}",
@@ -57,5 +57,11 @@ impl Checker<'_> {
             }
         }
         ranges
+    }
+    /// Keeps a complaint about a line of a table: at its pattern, not at what it means.
+    fn refuse_line(&mut self, path: &[Step<'_>], message: String, help: &str) {
+        let at = locate_name(self.text, path);
+        self.complaints
+            .push(Complaint::new(self.file, at, message).help(help));
     }
 }
