@@ -322,19 +322,22 @@ impl Entries {
         if left > entries_max {
             return Err(Stop::Beyond(at.saturating_sub(self.count.bytes())));
         }
+        // The walk goes in rounds: each waits until every entry that is left can be there, then
+        // takes all that begin before that place. So the looks at a map that comes byte by byte
+        // are few, and what they see of it does not depend on how the stream was cut.
+        let mut round = at;
         while left > 0 {
-            let entry = past_run(self.key, frame, at, end)
-                .and_then(|value| past_run(self.value, frame, value, end));
-            match entry {
-                Ok(behind) => at = behind,
-                // No look before every entry that is left can be there: so the walks over a map
-                // that comes byte by byte stay few.
-                Err(Stop::Need(bytes)) => {
-                    let least = left.saturating_mul(self.entry_bytes_min());
-                    return Err(Stop::Need(bytes.max(skip(at, least))));
+            if at >= round {
+                round = skip(at, left.saturating_mul(self.entry_bytes_min()));
+                if round > end {
+                    return Err(Stop::Beyond(at));
                 }
-                Err(beyond) => return Err(beyond),
+                if frame.len() < round {
+                    return Err(Stop::Need(round));
+                }
             }
+            at = past_run(self.key, frame, at, end)
+                .and_then(|value| past_run(self.value, frame, value, end))?;
             left = left.saturating_sub(1);
         }
         Ok(at)
