@@ -13,6 +13,20 @@ const BUILTINS: &[Builtin] = &[
     ),
     Builtin::new("redis", Source::Code(|| Arc::new(weft_resp::Resp::new()))),
     Builtin::new("raw", Source::Code(|| Arc::new(weft_raw::Raw::new()))),
+    Builtin::new(
+        "acme",
+        Source::Description(
+            "protocols/acme/protocol.ron",
+            include_str!("../../../protocols/acme/protocol.ron"),
+        ),
+    ),
+    Builtin::new(
+        "length-id",
+        Source::Description(
+            "protocols/length-id/protocol.ron",
+            include_str!("../../../protocols/length-id/protocol.ron"),
+        ),
+    ),
 ];
 
 /// A protocol that the proxy knows without a description.
@@ -28,7 +42,6 @@ pub(crate) enum Source {
     /// A codec in Rust.
     Code(fn() -> Arc<dyn Codec>),
     /// A description: its file's name and its text.
-    #[expect(dead_code, reason = "the shipped descriptions come with their reader")]
     Description(&'static str, &'static str),
 }
 
@@ -65,12 +78,8 @@ impl Builtin {
 ///
 /// # Errors
 /// What is wrong with the description.
-pub fn describe(file: &str, _text: &str) -> Result<Arc<dyn Codec>, Vec<Complaint>> {
-    Err(vec![Complaint::new(
-        file,
-        weft_ron::Position::START,
-        "descriptions of protocols cannot be read yet",
-    )])
+pub fn describe(file: &str, text: &str) -> Result<Arc<dyn Codec>, Vec<Complaint>> {
+    weft_layout::Layout::compile(file, text).map(|layout| Arc::new(layout) as Arc<dyn Codec>)
 }
 
 #[cfg(test)]

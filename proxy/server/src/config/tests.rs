@@ -388,6 +388,77 @@ fn a_state_shares_what_did_not_change_with_the_one_before() {
     assert!(Arc::ptr_eq(&state.listeners[1], &next.listeners[1]));
 }
 
+/// A folder of its own with an own description in it, and a configuration that names it.
+fn folder(test: &str, edit: impl Fn(&str) -> String) -> std::path::PathBuf {
+    let folder = std::env::temp_dir().join(format!("weft-{test}-{}", std::process::id()));
+    std::fs::create_dir_all(folder.join("protocols")).unwrap();
+    let acme = include_str!("../../../../protocols/acme/protocol.ron");
+    std::fs::write(folder.join("protocols/own.ron"), edit(acme)).unwrap();
+    let config = MINIMAL
+        .replace("\"thrift\"", "\"own\"")
+        .replace("Proxy(", "Proxy(protocols: [\"protocols/own.ron\"],");
+    std::fs::write(folder.join("p.ron"), config).unwrap();
+    folder
+}
+
+fn renamed(acme: &str) -> String {
+    acme.replace("name: \"acme\"", "name: \"own\"")
+}
+
+#[test]
+fn a_description_of_ones_own_is_read_relative_to_the_file() {
+    let folder = folder("own", renamed);
+    let config = super::load(&folder.join("p.ron"))
+        .map_err(|c| said(&c))
+        .unwrap();
+    assert_eq!(config.state(1).listeners[0].codec.name(), "own");
+    let report = check(&folder.join("p.ron"));
+    assert!(report.to_string().ends_with("protocols: own"), "{report}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_wrong_description_is_told_in_its_own_file_and_only_there() {
+    let folder = folder("wrong", |acme| renamed(acme).replace("endian:", "endain:"));
+    let complaints = super::load(&folder.join("p.ron")).unwrap_err();
+    assert_eq!(complaints.len(), 1, "{}", said(&complaints));
+    assert!(complaints[0].file.ends_with("protocols/own.ron"));
+    assert_eq!(complaints[0].nearest.as_deref(), Some("endian"));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_description_may_not_take_the_name_of_a_protocol_in_rust() {
+    let folder = folder("thrift", |acme| {
+        acme.replace("name: \"acme\"", "name: \"thrift\"")
+    });
+    let told = said(&super::load(&folder.join("p.ron")).unwrap_err());
+    assert!(told.contains("protocol `thrift` is built in"), "{told}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn codecs_are_shared_only_while_their_description_is_the_same() {
+    let folder = folder("share", renamed);
+    let path = folder.join("p.ron");
+    let first = super::load(&path).unwrap();
+    let mut second = super::load(&path).unwrap();
+    second.share_codecs(&first);
+    let shared = |one: &Config, other: &Config| {
+        Arc::ptr_eq(&one.codecs["own"].codec, &other.codecs["own"].codec)
+    };
+    assert!(shared(&first, &second));
+    let text = format!(
+        "{}\n// changed",
+        std::fs::read_to_string(folder.join("protocols/own.ron")).unwrap()
+    );
+    std::fs::write(folder.join("protocols/own.ron"), text).unwrap();
+    let mut third = super::load(&path).unwrap();
+    third.share_codecs(&first);
+    assert!(!shared(&first, &third));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
 #[test]
 fn a_report_reads_well_and_is_json() {
     let missing = check(Path::new("/nowhere/p.ron"));
