@@ -58,7 +58,15 @@ impl Number {
         let Some(place) = bytes.get_mut(at..at.saturating_add(self.bytes())) else {
             return false;
         };
-        if self.little {
+        if let (Ok(four), Ok(value)) = (<&mut [u8; 4]>::try_from(&mut *place), u32::try_from(value))
+        {
+            // By far the most frequent width.
+            *four = if self.little {
+                value.to_le_bytes()
+            } else {
+                value.to_be_bytes()
+            };
+        } else if self.little {
             for (to, from) in place.iter_mut().zip(value.to_le_bytes()) {
                 *to = from;
             }
