@@ -10,7 +10,8 @@ use weft_model::InstanceAddress;
 pub struct ConnId(pub(crate) u64);
 
 impl ConnId {
-    /// A number for maps and logs.
+    /// A number for tables and logs: the low 32 bits are an index that is small and used again,
+    /// on each side for itself; the others tell its successive users apart.
     #[must_use]
     pub const fn number(self) -> u64 {
         self.0

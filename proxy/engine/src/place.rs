@@ -135,12 +135,14 @@ impl Engine {
     }
 
     /// Points the pieces of a cut-through request at the lane that got its head.
-    fn point_pass(&mut self, client: ClientKey, key: ExchangeKey, lane: LaneKey) {
-        if let Some(client) = self.clients.get_mut(client)
+    fn point_pass(&mut self, client_key: ClientKey, key: ExchangeKey, lane: LaneKey) {
+        if let Some(client) = self.clients.get_mut(client_key)
             && let Some(pass) = &mut client.pass
             && pass.to == PassTo::Waiting(key)
         {
             pass.to = PassTo::Lane(lane);
+            // It was held until there was a lane for the rest.
+            self.list_client(client_key);
         }
     }
 
