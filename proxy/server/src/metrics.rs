@@ -148,7 +148,7 @@ const ENGINE: &[(&str, &str, Of<Counters>)] = &[
 const SHELL: &[(&str, &str, Of<ShellCounters>)] = &[
     (
         "worker_turns_total",
-        "Turns of the workers: how often they woke.",
+        "Turns of the workers that served sockets.",
         |s| s.turns,
     ),
     (

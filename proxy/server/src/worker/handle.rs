@@ -21,7 +21,7 @@ const HANDOVER_MAX: usize = 256;
 /// Numbers of the shell around one engine, since the worker began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ShellCounters {
-    /// Turns: how often the worker woke.
+    /// Turns that served sockets; a worker that is only asked for its tables takes none.
     pub turns: u64,
     /// System calls that read something from sockets, their end included.
     pub reads: u64,

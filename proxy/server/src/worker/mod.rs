@@ -131,7 +131,6 @@ impl Worker {
 
     /// One turn; `true` when the worker has ended.
     pub(crate) fn turn(&mut self, context: &mut Context<'_>) -> bool {
-        self.counters.turns += 1;
         self.serve_ready(context.waker());
         let now = self.clock.now();
         self.serve_due(now);
@@ -168,6 +167,9 @@ impl Worker {
             handle.ready.take(&mut tokens, turn);
         }
         tokens.append(&mut self.again);
+        if tokens.iter().any(|token| *token != Token::Mailbox) {
+            self.counters.turns += 1;
+        }
         for token in tokens.drain(..) {
             match token {
                 Token::Conn(conn) => self.pump(conn),

@@ -56,6 +56,8 @@ impl Worker {
                 socket.phase = Phase::Open;
                 let now = self.clock.now();
                 self.engine.connected(now, conn);
+                // Whatever was to be written before had to wait for this.
+                self.dirty.push(conn);
                 // Registers the waker, and takes the greeting of a server that speaks first.
                 self.pump(conn);
             }

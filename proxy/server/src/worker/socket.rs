@@ -3,7 +3,6 @@
 //! Knows the sockets' edge only: which bytes they carry is the engine's.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::net::Shutdown;
 use std::pin::Pin;
@@ -149,52 +148,72 @@ pub(crate) struct Socket {
     pub(crate) write_blocked: bool,
 }
 
-/// The connections of one worker.
+/// The connections of one worker, found by index: the low half of a connection's number is small
+/// and used again, the rest tells successors apart.
 #[derive(Debug, Default)]
 pub(crate) struct Sockets {
-    map: HashMap<ConnId, Socket, BuildHasherDefault<ConnHasher>>,
+    clients: Vec<Option<(ConnId, Socket)>>,
+    lanes: Vec<Option<(ConnId, Socket)>>,
+    /// Those whose index the engine gave to another before they were closed.
+    displaced: HashMap<ConnId, Socket>,
+    len: usize,
 }
 
 impl Sockets {
     /// Adds a connection.
     pub(crate) fn insert(&mut self, conn: ConnId, socket: Socket) {
-        self.map.insert(conn, socket);
+        let side = self.side_mut(conn);
+        let index = index_of(conn);
+        if index >= side.len() {
+            side.resize_with(index + 1, || None);
+        }
+        if let Some(place) = side.get_mut(index)
+            && let Some((former, socket)) = place.replace((conn, socket))
+        {
+            self.displaced.insert(former, socket);
+        }
+        self.len += 1;
     }
 
     /// A connection, if it is there.
     pub(crate) fn get_mut(&mut self, conn: ConnId) -> Option<&mut Socket> {
-        self.map.get_mut(&conn)
+        let side = if conn.is_upstream() {
+            &mut self.lanes
+        } else {
+            &mut self.clients
+        };
+        match side.get_mut(index_of(conn)) {
+            Some(Some((there, socket))) if *there == conn => Some(socket),
+            _ => self.displaced.get_mut(&conn),
+        }
     }
 
     /// Takes a connection out; to drop it closes it.
     pub(crate) fn remove(&mut self, conn: ConnId) -> Option<Socket> {
-        self.map.remove(&conn)
+        let socket = match self.side_mut(conn).get_mut(index_of(conn)) {
+            Some(place @ Some(_)) if place.as_ref().is_some_and(|(there, _)| *there == conn) => {
+                place.take().map(|(_, socket)| socket)
+            }
+            _ => self.displaced.remove(&conn),
+        };
+        self.len -= usize::from(socket.is_some());
+        socket
     }
 
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
-        self.map.len()
+        self.len
+    }
+
+    fn side_mut(&mut self, conn: ConnId) -> &mut Vec<Option<(ConnId, Socket)>> {
+        if conn.is_upstream() {
+            &mut self.lanes
+        } else {
+            &mut self.clients
+        }
     }
 }
 
-/// Hashes connection numbers, which the engine gives out itself: nobody can choose them.
-#[derive(Debug, Default)]
-struct ConnHasher(u64);
-
-impl Hasher for ConnHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u64(u64::from(byte));
-        }
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        // Fibonacci hashing; the halves are folded because the table uses both ends.
-        let product = (self.0 ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        self.0 = product ^ (product >> 32);
-    }
+fn index_of(conn: ConnId) -> usize {
+    (conn.number() & u64::from(u32::MAX)) as usize
 }
