@@ -1,0 +1,43 @@
+//! Scenarios over real sockets: the proxy between clients and servers that know nothing of it.
+//!
+//! The oracle is the same everywhere: every request carries its client, its turn and its id; the
+//! answer must echo them; all clients use the same ids; and in the end nothing is left behind on
+//! either side, by the proxy's own tables and by the kernel's.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a scenario that cannot go on has failed, and says why"
+)]
+
+mod peer;
+mod proxy;
+
+mod admin;
+mod drain;
+mod files;
+mod hostile;
+mod idle;
+mod kill_restart;
+mod leftovers;
+mod outage;
+mod placement;
+mod reload;
+mod round_trip;
+mod storm;
+
+/// Runs a scenario whose peers are tasks of one thread; the proxy has its own threads.
+fn play<F: Future<Output = ()>>(scenario: F) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let limit = std::time::Duration::from_secs(100);
+    let ended = runtime.block_on(
+        tokio::task::LocalSet::new()
+            .run_until(async { tokio::time::timeout(limit, scenario).await }),
+    );
+    assert!(ended.is_ok(), "the scenario hangs");
+}

@@ -1,0 +1,10 @@
+//! Who stands around the proxy in the scenarios: clients and servers over real sockets.
+
+mod backend;
+pub(crate) use backend::{Backend, Manner};
+
+mod client;
+pub(crate) use client::{Client, Tally};
+
+mod wire;
+pub(crate) use wire::Wire;
