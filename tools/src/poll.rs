@@ -32,7 +32,6 @@ pub(crate) struct Ready {
 pub(crate) struct Poller {
     epoll: OwnedFd,
     timer: OwnedFd,
-    ticks: bool,
     events: Vec<epoll::Event>,
 }
 
@@ -44,7 +43,7 @@ impl Poller {
             TimerfdClockId::Monotonic,
             TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK,
         )?;
-        // Edge-triggered: nobody has to read a timer that fires once.
+        // Edge-triggered: arming it again is enough, nobody has to read it.
         epoll::add(
             &epoll,
             &timer,
@@ -54,7 +53,6 @@ impl Poller {
         Ok(Self {
             epoll,
             timer,
-            ticks: false,
             events: Vec::with_capacity(256),
         })
     }
@@ -87,24 +85,12 @@ impl Poller {
         )?)
     }
 
-    /// Arms the timer to fire again and again.
-    pub(crate) fn tick_every(&mut self, period: Duration) -> io::Result<()> {
-        self.ticks = true;
-        self.arm(period, period)
-    }
-
     /// Arms the timer to fire once; zero means as soon as possible.
-    pub(crate) fn wake_in(&mut self, after: Duration) -> io::Result<()> {
-        self.ticks = false;
-        self.arm(Duration::ZERO, after)
-    }
-
-    fn arm(&self, period: Duration, first: Duration) -> io::Result<()> {
-        // A first expiry of zero would disarm the timer instead.
-        let first = first.max(Duration::from_nanos(1));
+    pub(crate) fn wake_in(&self, after: Duration) -> io::Result<()> {
         let setting = Itimerspec {
-            it_interval: timespec(period),
-            it_value: timespec(first),
+            it_interval: timespec(Duration::ZERO),
+            // An expiry of zero would disarm the timer instead.
+            it_value: timespec(after.max(Duration::from_nanos(1))),
         };
         timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &setting)?;
         Ok(())
@@ -131,13 +117,6 @@ impl Poller {
                 writable: flags.contains(epoll::EventFlags::OUT),
             }
         }));
-        if self.ticks && ready.iter().any(|event| event.token == TIMER) {
-            // The kernel counts the next tick only once this one was read.
-            match rustix::io::read(&self.timer, &mut [0_u8; 8]) {
-                Ok(_) | Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
         Ok(())
     }
 }
@@ -162,11 +141,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ticking_timer_ticks_again_and_again() {
+    fn the_timer_fires_each_time_that_it_is_armed() {
         let mut poller = Poller::new().unwrap();
-        poller.tick_every(Duration::from_micros(100)).unwrap();
         let mut ready = Vec::new();
-        for _ in 0..5 {
+        for micros in [0, 100, 200] {
+            poller.wake_in(Duration::from_micros(micros)).unwrap();
             poller.wait(Duration::from_secs(10), &mut ready).unwrap();
             assert_eq!(ready.len(), 1, "the timer, not the timeout, ended the wait");
         }

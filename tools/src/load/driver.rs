@@ -81,6 +81,8 @@ struct Driver<'a> {
     /// Open loop: moments that have come and wait for a free client.
     backlog: VecDeque<u64>,
     schedule: Option<Schedule>,
+    /// The moment for which the timer is armed.
+    armed_for: Option<u64>,
     tally: Tally,
     scratch: Scratch,
     random: fastrand::Rng,
@@ -89,19 +91,18 @@ struct Driver<'a> {
     measure_from_ns: u64,
     send_until_ns: u64,
     hand_over_at_ns: u64,
+    /// Whether what is being counted belongs to the measured time.
+    measuring: bool,
     /// Clients without a connection.
     down: usize,
 }
 
 impl<'a> Driver<'a> {
     fn new(plan: &'a Plan, share: Share, live: &'a Live, started: Instant) -> anyhow::Result<Self> {
-        let mut poller = Poller::new().context("cannot wait for sockets")?;
+        let poller = Poller::new().context("cannot wait for sockets")?;
         let measure_from_ns = nanos(plan.warm_up);
         let send_until_ns = nanos(plan.warm_up + plan.measure);
         let schedule = share.rate.map(|rate| Schedule::new(rate, send_until_ns));
-        if let Some(schedule) = &schedule {
-            poller.tick_every(schedule.tick())?;
-        }
         let numbers = share.first_client..;
         Ok(Self {
             plan,
@@ -115,6 +116,7 @@ impl<'a> Driver<'a> {
             free: VecDeque::new(),
             backlog: VecDeque::new(),
             schedule,
+            armed_for: None,
             tally: Tally::new(plan.methods.len())?,
             scratch: Scratch::default(),
             random: fastrand::Rng::new(),
@@ -123,6 +125,7 @@ impl<'a> Driver<'a> {
             measure_from_ns,
             send_until_ns,
             hand_over_at_ns: 0,
+            measuring: plan.warm_up.is_zero(),
             down: share.clients,
         })
     }
@@ -139,12 +142,26 @@ impl<'a> Driver<'a> {
     fn turn(&mut self) -> io::Result<()> {
         if self.schedule.is_some() {
             self.send_due();
+            self.arm()?;
         }
         if self.down > 0 && self.is_sending() {
             self.connect_missing()?;
         }
         if self.now_ns >= self.hand_over_at_ns {
             self.hand_over();
+        }
+        Ok(())
+    }
+
+    /// Sees to it that the timer fires when the next request is due.
+    fn arm(&mut self) -> io::Result<()> {
+        let next = self.schedule.as_ref().and_then(Schedule::next);
+        if let Some(next) = next
+            && self.armed_for != Some(next)
+        {
+            self.armed_for = Some(next);
+            let left = next.saturating_sub(self.now_ns);
+            self.poller.wake_in(Duration::from_nanos(left))?;
         }
         Ok(())
     }
@@ -167,20 +184,20 @@ impl<'a> Driver<'a> {
         if self.down > 0 {
             RETRY_AFTER
         } else if self.now_ns < self.send_until_ns {
-            let left = Duration::from_nanos(self.send_until_ns - self.now_ns);
-            HAND_OVER.min(left.max(Duration::from_millis(1)))
+            let next = self.send_until_ns.min(self.hand_over_at_ns);
+            let left = Duration::from_nanos(next.saturating_sub(self.now_ns));
+            left.max(Duration::from_millis(1))
         } else {
             Duration::from_millis(10)
         }
     }
 
     fn hand_over(&mut self) {
-        // Up to the end of the warm-up nothing that was handed over is measured.
-        let measured = self.now_ns > self.measure_from_ns;
-        self.live.add(&self.tally, measured);
+        self.live.add(&self.tally, self.measuring);
         self.tally.clear();
         let next = self.now_ns + nanos(HAND_OVER);
-        self.hand_over_at_ns = if measured {
+        self.measuring = self.now_ns >= self.measure_from_ns;
+        self.hand_over_at_ns = if self.measuring {
             next
         } else {
             next.min(self.measure_from_ns)
@@ -350,6 +367,9 @@ impl<'a> Driver<'a> {
                 self.bodies.judge(answer, stamp, name)
             }
         };
+        if waiting.intended_ns >= self.measure_from_ns {
+            self.tally.measured += 1;
+        }
         let latency = self.now_ns.saturating_sub(waiting.intended_ns);
         self.tally.latency_ns.saturating_record(latency);
         self.count(place, &waiting, verdict, answer.payload, stamp.sequence);

@@ -25,8 +25,6 @@ struct Tallies {
     total: Tally,
     /// Since somebody last looked.
     recent: Tally,
-    /// Answers since the warm-up ended.
-    measured: u64,
 }
 
 impl Live {
@@ -36,21 +34,17 @@ impl Live {
             tallies: Mutex::new(Tallies {
                 total: Tally::new(methods)?,
                 recent: Tally::new(methods)?,
-                measured: 0,
             }),
             started,
             stopped_ns: AtomicU64::new(0),
         })
     }
 
-    /// Adds what a thread has counted.
-    pub(super) fn add(&self, part: &Tally, measured: bool) {
+    /// Adds what a thread has counted; its latencies belong to the total only after the warm-up.
+    pub(super) fn add(&self, part: &Tally, measuring: bool) {
         let mut tallies = self.lock();
-        tallies.total.add(part, measured);
+        tallies.total.add(part, measuring);
         tallies.recent.add(part, true);
-        if measured {
-            tallies.measured += part.sum().answered();
-        }
     }
 
     /// What has been counted since the last call.
@@ -59,10 +53,9 @@ impl Live {
         Ok(std::mem::replace(&mut self.lock().recent, fresh))
     }
 
-    /// Everything counted so far, and the answers since the warm-up ended.
-    pub(crate) fn total(&self) -> (Tally, u64) {
-        let tallies = self.lock();
-        (tallies.total.clone(), tallies.measured)
+    /// Everything counted so far.
+    pub(crate) fn total(&self) -> Tally {
+        self.lock().total.clone()
     }
 
     /// Sends nothing more; what is in flight is awaited.

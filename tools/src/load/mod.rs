@@ -233,7 +233,7 @@ impl Running {
             }
         }
         let cpu = process_time().saturating_sub(self.cpu_before);
-        let (tally, measured) = self.live.total();
+        let tally = self.live.total();
         let sent = tally.sum().sent.max(1);
         let stopped = self.live.stopped_at_ns().map(Duration::from_nanos);
         let measured_for = stopped.map_or(self.plan.measure, |at| {
@@ -242,7 +242,6 @@ impl Running {
         let still_open = self.idle.iter().filter(|socket| is_open(socket)).count();
         Ok(Report {
             tally,
-            measured,
             measured_for,
             unsent,
             cpu_us_per_request: cpu.as_secs_f64() * 1e6 / sent as f64,

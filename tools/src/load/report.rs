@@ -14,8 +14,6 @@ use super::tally::{Counts, Tally};
 pub(crate) struct Report {
     /// Everything counted.
     pub(crate) tally: Tally,
-    /// Answers while it was measured.
-    pub(crate) measured: u64,
     /// How long it was measured.
     pub(crate) measured_for: Duration,
     /// Requests that the schedule held but no connection could take (open loop).
@@ -40,7 +38,7 @@ impl Report {
     fn per_second(&self) -> f64 {
         let seconds = self.measured_for.as_secs_f64();
         if seconds > 0.0 {
-            self.measured as f64 / seconds
+            self.tally.measured as f64 / seconds
         } else {
             0.0
         }
@@ -64,7 +62,7 @@ impl Report {
             "rate": plan.rate,
             "body_bytes": plan.body_bytes,
             "measured_seconds": self.measured_for.as_secs_f64(),
-            "measured_answers": self.measured,
+            "measured_answers": self.tally.measured,
             "requests_per_second": self.per_second(),
             "latency_us": {
                 "min": latency.min() as f64 / 1e3,

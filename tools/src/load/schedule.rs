@@ -40,11 +40,9 @@ impl Schedule {
         whole(seconds * self.per_second).saturating_sub(self.sent)
     }
 
-    /// How often it is worth looking.
-    pub(super) fn tick(&self) -> Duration {
-        let interval = Duration::from_secs_f64(1.0 / self.per_second.max(0.001));
-        // More than 20,000 wake-ups a second would cost more than the requests.
-        interval.max(Duration::from_micros(50))
+    /// The next moment, if there is one before the end.
+    pub(super) fn next(&self) -> Option<u64> {
+        Some(self.next_ns()).filter(|due| *due < self.end_ns)
     }
 
     fn next_ns(&self) -> u64 {

@@ -49,6 +49,8 @@ impl Counts {
 pub(crate) struct Tally {
     /// By the method's place in the plan.
     pub(crate) methods: Vec<Counts>,
+    /// Answers to requests that were meant to be sent after the warm-up.
+    pub(crate) measured: u64,
     /// Answers to requests that had been answered before.
     pub(crate) duplicates: u64,
     /// Answers that nobody had asked for.
@@ -78,6 +80,7 @@ impl Tally {
     pub(crate) fn new(methods: usize) -> Result<Self, CreationError> {
         Ok(Self {
             methods: vec![Counts::default(); methods],
+            measured: 0,
             duplicates: 0,
             unknown: 0,
             misses: 0,
@@ -137,6 +140,7 @@ impl Tally {
         for (index, counts) in other.methods.iter().enumerate() {
             self.method(index).add(counts);
         }
+        self.measured += other.measured;
         self.duplicates += other.duplicates;
         self.unknown += other.unknown;
         self.misses += other.misses;
@@ -162,6 +166,7 @@ impl Tally {
     /// Counts from nothing again, keeping its memory.
     pub(crate) fn clear(&mut self) {
         self.methods.fill(Counts::default());
+        self.measured = 0;
         self.duplicates = 0;
         self.unknown = 0;
         self.misses = 0;

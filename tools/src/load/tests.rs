@@ -64,11 +64,13 @@ fn an_open_loop_sends_every_request_of_its_schedule() {
     let backend = serve(Protocol::Thrift, Behaviour::default());
     let mut plan = plan(&backend, Protocol::Thrift);
     plan.rate = Some(1_000.0);
+    plan.warm_up = Duration::from_millis(50);
     plan.measure = Duration::from_millis(200);
     let report = run(plan);
     assert!(report.is_clean(), "{:?}", report.tally);
     assert_eq!(report.unsent, 0);
-    assert_eq!(report.tally.sum().ok, 200);
+    assert_eq!(report.tally.sum().ok, 250);
+    assert_eq!(report.tally.measured, 200);
 }
 
 #[test]
