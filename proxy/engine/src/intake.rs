@@ -6,7 +6,7 @@ use weft_codec::{Asked, Correlation, Kind, Say, Side, Speaker};
 
 use crate::admit::{Flow, Incoming};
 use crate::buffer::Outbox;
-use crate::client::{Client, ClientKey, Flags};
+use crate::client::{Client, ClientKey, Flags, Pass, PassTo};
 use crate::report::Outcome;
 use crate::wheel::Timer;
 use crate::{CloseCause, ConnId, Engine, Nanos, Refused};
@@ -108,6 +108,15 @@ impl Engine {
         let Some(client) = self.clients.get_mut(key) else {
             return;
         };
+        if let Some(Pass {
+            to: PassTo::Waiting(_),
+            ..
+        }) = client.pass
+        {
+            // These bytes belong to a large request that has no lane yet.
+            client.flags.held = true;
+            return;
+        }
         if client.partial.len() < client.need {
             return;
         }
