@@ -94,8 +94,13 @@ impl Engine {
                 return if effect == Effect::Quit {
                     Flow::Stop
                 } else {
-                    Flow::Next
+                    self.after_admission(key, exchange, incoming)
                 };
+            }
+            Effect::Facet if incoming.missing() > 0 => {
+                let more = "it changes its connection and is too large to be repeated";
+                self.fail(exchange, ProxyError::Unsupported, more, false);
+                return self.after_admission(key, exchange, incoming);
             }
             Effect::Facet => self.note_facet(key, exchange, incoming),
             _ => {}
@@ -157,7 +162,7 @@ impl Engine {
     }
 
     /// Prepares for the rest of a frame that comes in pieces.
-    fn after_admission(
+    pub(crate) fn after_admission(
         &mut self,
         key: ClientKey,
         exchange: ExchangeKey,

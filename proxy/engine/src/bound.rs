@@ -229,18 +229,14 @@ impl Engine {
             found.unpins = effect == Effect::Unpin && !tunnel;
         }
         self.place(exchange, lane, incoming);
-        let missing = incoming.missing();
-        if missing > 0 {
-            self.counters.streamed_requests += 1;
-            self.begin_pass(key, exchange, missing);
-        }
+        let flow = self.after_admission(key, exchange, incoming);
         if effect == Effect::Quit {
             // The server answers and closes; so do we.
             if let Some(client) = self.clients.get_mut(key) {
                 client.flags.ended = true;
             }
         }
-        Flow::Next
+        flow
     }
 
     /// Swallows the rest of a refused request that comes in pieces.
