@@ -161,17 +161,14 @@ impl Engine {
 
     /// Nobody wants the rest of what a lane is reading.
     pub(crate) fn discard_reading(&mut self, key: LaneKey) {
-        if let Some(lane) = self.lanes.get_mut(key) {
-            if let Some(reading) = &mut lane.reading {
-                reading.to = ReadTo::Discard;
-            }
-            if lane.paused {
-                lane.paused = false;
-                self.actions.push(Action::Resume {
-                    conn: ConnId::of_lane(key),
-                });
-            }
+        if let Some(reading) = self
+            .lanes
+            .get_mut(key)
+            .and_then(|lane| lane.reading.as_mut())
+        {
+            reading.to = ReadTo::Discard;
         }
+        self.resume_lane(key);
     }
 
     /// The turn of an exchange came while the rest of its answer is still on its way.
@@ -258,14 +255,7 @@ impl Engine {
         let Some(key) = client.blocks.take() else {
             return;
         };
-        if let Some(lane) = self.lanes.get_mut(key)
-            && lane.paused
-        {
-            lane.paused = false;
-            self.actions.push(Action::Resume {
-                conn: ConnId::of_lane(key),
-            });
-        }
+        self.resume_lane(key);
     }
 
     /// Lanes with room again let the client go on whose large request filled them.

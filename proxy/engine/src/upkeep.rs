@@ -171,9 +171,11 @@ impl Engine {
             && lane.paused
         {
             lane.paused = false;
+            lane.progress = self.now.monotonic;
             self.actions.push(Action::Resume {
                 conn: ConnId::of_lane(key),
             });
+            self.arm_lane(key);
         }
     }
 
@@ -195,8 +197,10 @@ impl Engine {
                 since.after(self.settings.tombstone_grace),
                 CloseCause::Stalled,
             ))
-        } else if half_read && !lane.paused && lane.bound.is_none() {
-            Some((lane.progress.after(stall), CloseCause::Stalled))
+        } else if half_read {
+            // Paused it waits for its client, who has a time limit of his own.
+            let waits = lane.paused || lane.bound.is_some();
+            (!waits).then(|| (lane.progress.after(stall), CloseCause::Stalled))
         } else if lane.in_flight == 0 && lane.bound.is_none() {
             Some((lane.idle_since.after(lane.policy.idle), CloseCause::Idle))
         } else {
