@@ -187,7 +187,12 @@ impl Engine {
             .remember(incoming.head, incoming.frame, &mut asked);
         let now = self.now.monotonic;
         let id = incoming.head.id_value;
-        let after = self.repeated_id(key, incoming.listener, id);
+        // Nobody waits for the answer to a one-way request.
+        let one_way = incoming.head.kind == Kind::OneWay;
+        let after = match one_way {
+            true => None,
+            false => self.repeated_id(key, incoming.listener, id),
+        };
         let last = self.clients.get(key).and_then(|client| client.last);
         let exchange = self.exchanges.insert(Exchange {
             client: key,
@@ -206,7 +211,7 @@ impl Engine {
             requeues: 0,
             class: Class::Shared,
             idempotent: false,
-            one_way: incoming.head.kind == Kind::OneWay,
+            one_way,
             streamed: false,
             answer_begun: false,
             depth: 0,

@@ -124,10 +124,14 @@ impl Engine {
         }
         // An exchange may end before the older one with its id (a cancel): the younger one then
         // waits for that.
-        if let Some(after) = exchange.after.and_then(|k| self.exchanges.get_mut(k)) {
+        if let Some(after) = exchange.after.and_then(|k| self.exchanges.get_mut(k))
+            && after.before == Some(key)
+        {
             after.before = exchange.before;
         }
-        if let Some(before) = exchange.before.and_then(|k| self.exchanges.get_mut(k)) {
+        if let Some(before) = exchange.before.and_then(|k| self.exchanges.get_mut(k))
+            && before.after == Some(key)
+        {
             before.after = exchange.after;
         }
         let Some(client) = self.clients.get_mut(exchange.client) else {
