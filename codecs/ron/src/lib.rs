@@ -20,6 +20,9 @@ pub use complaint::{Complaint, nearest};
 mod read;
 pub use read::from_str;
 
+mod all;
+pub use all::from_str_all;
+
 mod token;
 
 mod locate;

@@ -57,7 +57,7 @@ use protocols::{Protocols, Sources};
 /// # Errors
 /// Every complaint that was found, in the order of the file.
 pub fn load(path: &Path) -> Result<Config, Vec<Complaint>> {
-    let text = protocols::read(path).map_err(|error| {
+    let text = protocols::read(path, protocols::CONFIG_BYTES_MAX).map_err(|error| {
         vec![protocols::about_file(
             path,
             format!("the file cannot be read: {error}"),
@@ -85,7 +85,7 @@ pub fn parse(file: &str, text: &str, base_dir: &Path) -> Result<Config, Vec<Comp
 }
 
 fn parse_with(file: &str, text: &str, sources: Sources<'_>) -> Result<Config, Vec<Complaint>> {
-    let raw: raw::Proxy = weft_ron::from_str(file, text).map_err(|complaint| vec![complaint])?;
+    let raw: raw::Proxy = weft_ron::from_str_all(file, text)?;
     let mut found = Findings::new(file, text);
     let config = checked(&mut found, &raw, sources);
     let (mut complaints, mut warnings) = (found.complaints, found.warnings);

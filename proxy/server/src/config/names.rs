@@ -1,6 +1,11 @@
 //! Names: they stand in logs, metrics and commands, so they are short, plain and unique.
 
-use super::place::{Findings, Place};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt::Display;
+use std::hash::Hash;
+
+use super::place::{Findings, Path, Place};
 
 /// Longest name, in bytes.
 const NAME_BYTES_MAX: usize = 100;
@@ -27,31 +32,41 @@ pub(super) fn name(
     Some(name.clone())
 }
 
-/// What was seen, and in which line: each key may stand once.
+/// What was seen, and where: each key may stand once.
 #[derive(Debug)]
 pub(super) struct Unique<K> {
     what: &'static str,
-    seen: Vec<(K, u32)>,
+    seen: HashMap<K, Path>,
 }
 
-impl<K: PartialEq + std::fmt::Display> Unique<K> {
+impl<K: Eq + Hash + Display> Unique<K> {
     /// Nothing seen yet; `what` says in complaints what the keys are.
     pub(super) fn new(what: &'static str) -> Self {
         Self {
             what,
-            seen: Vec::new(),
+            seen: HashMap::new(),
         }
     }
 
     /// Complains if `key` was seen before.
     pub(super) fn see(&mut self, found: &mut Findings<'_>, place: &Place<'_>, key: K) {
-        match self.seen.iter().find(|(earlier, _)| *earlier == key) {
-            Some((_, line)) => found.refuse(
-                place,
-                format!("{} `{key}` stands twice, first in line {line}", self.what),
-                "give each its own",
-            ),
-            None => self.seen.push((key, found.line(place))),
+        match self.seen.entry(key) {
+            Entry::Vacant(first) => {
+                first.insert(place.path());
+            }
+            // A line is looked up only for a complaint: it costs a walk through the text.
+            Entry::Occupied(first) => {
+                let line = found.line(first.get());
+                found.refuse(
+                    place,
+                    format!(
+                        "{} `{}` stands twice, first in line {line}",
+                        self.what,
+                        first.key()
+                    ),
+                    "give each its own",
+                );
+            }
         }
     }
 }

@@ -50,11 +50,42 @@ impl<'p> Place<'p> {
         steps
     }
 
+    /// The place in a form that can be kept.
+    pub(super) fn path(&self) -> Path {
+        let keep = |step| match step {
+            Step::Field(name) => Kept::Field(name.to_owned()),
+            Step::Index(index) => Kept::Index(index),
+            Step::Key(key) => Kept::Key(key.to_owned()),
+        };
+        Path(self.steps().into_iter().map(keep).collect())
+    }
+
     /// The name of the field that this place is, for complaints.
     fn name(&self) -> &'p str {
         match self.step {
             Some(Step::Field(name) | Step::Key(name)) => name,
             _ => self.parent.map_or("", Place::name),
+        }
+    }
+}
+
+/// A place that outlives the walk to it.
+#[derive(Clone, Debug)]
+pub(super) struct Path(Box<[Kept]>);
+
+#[derive(Clone, Debug)]
+enum Kept {
+    Field(String),
+    Index(usize),
+    Key(String),
+}
+
+impl Kept {
+    fn step(&self) -> Step<'_> {
+        match self {
+            Self::Field(name) => Step::Field(name),
+            Self::Index(index) => Step::Index(*index),
+            Self::Key(key) => Step::Key(key),
         }
     }
 }
@@ -86,9 +117,10 @@ impl<'t> Findings<'t> {
         Complaint::new(self.file, locate(self.text, &place.steps()), message)
     }
 
-    /// The line of a place.
-    pub(super) fn line(&self, place: &Place<'_>) -> u32 {
-        locate(self.text, &place.steps()).line
+    /// The line of a place that was kept.
+    pub(super) fn line(&self, path: &Path) -> u32 {
+        let steps: Vec<Step<'_>> = path.0.iter().map(Kept::step).collect();
+        locate(self.text, &steps).line
     }
 
     /// Adds a complaint with its mend.

@@ -10,8 +10,11 @@ use super::place::{Findings, Place};
 use super::{Codecs, ProtocolConfig};
 use crate::builtin::Builtin;
 
-/// Largest description that is read, in bytes.
+/// Largest description that is read.
 const DESCRIPTION_BYTES_MAX: u64 = 1 << 20;
+
+/// Largest configuration that is read: some hundred thousand instances.
+pub(super) const CONFIG_BYTES_MAX: u64 = 16 << 20;
 
 /// Where protocols come from.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +54,7 @@ impl<'s> Protocols<'s> {
     }
 
     fn describe(&mut self, found: &mut Findings<'_>, place: &Place<'_>, path: &Path) {
-        let text = match read(path) {
+        let text = match read(path, DESCRIPTION_BYTES_MAX) {
             Ok(text) => text,
             Err(error) => {
                 found.refuse(
@@ -142,11 +145,11 @@ impl<'s> Protocols<'s> {
 }
 
 /// Reads a text file of a bounded size.
-pub(super) fn read(path: &Path) -> Result<String, std::io::Error> {
+pub(super) fn read(path: &Path, bytes_max: u64) -> Result<String, std::io::Error> {
     let bytes = std::fs::metadata(path)?.len();
-    if bytes > DESCRIPTION_BYTES_MAX {
+    if bytes > bytes_max {
         return Err(std::io::Error::other(format!(
-            "it has {bytes} bytes, and {DESCRIPTION_BYTES_MAX} are the most"
+            "it has {bytes} bytes, and {bytes_max} are the most"
         )));
     }
     std::fs::read_to_string(path)

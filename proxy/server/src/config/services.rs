@@ -126,10 +126,6 @@ fn instances(
                 (&short, place)
             }
         };
-        let word = found.word(&place);
-        if !["", "Instance"].contains(&word) {
-            found.unknown(&place, "form of an instance", word, ["Instance"]);
-        }
         if let Some(instance) = instance(found, &place, &address_place, raw) {
             addresses.see(found, &address_place, instance.address.to_string());
             if raw.id.is_some() {
