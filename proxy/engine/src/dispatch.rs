@@ -96,8 +96,10 @@ impl Engine {
         let outbox_max = self.settings.lane_outbox_pause_bytes;
         let now = self.now.monotonic;
         let run = self.instances.get_mut(pool.instance)?;
-        let serial = now < run.serial_until;
+        let (serial, lanes_max) = (now < run.serial_until, run.lanes.lanes_max as usize);
         let lanes = &run.pool(pool.class, pool.facets.as_ref())?.lanes;
+        // Once there are as many lanes as permitted, a serial server's requests queue on them.
+        let serial = serial && lanes.len() < lanes_max;
         let mut best: Option<(u32, LaneKey)> = None;
         for &candidate in lanes {
             let Some(lane) = self.lanes.get(candidate) else {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::engine::PoolName;
 use crate::exchange::Class;
 use crate::lane::LaneKey;
-use crate::{CloseCause, Engine};
+use crate::{CloseCause, Engine, Nanos};
 
 /// Answers in a row that must look serial.
 const SERIAL_SCORE: u8 = 8;
@@ -20,6 +20,8 @@ const SERIAL_BELIEF: Duration = Duration::from_secs(10);
 const SERIAL_SOLO_NS: f64 = 1e6;
 /// The rate of answers is taken over at least this time.
 const WINDOW: Duration = Duration::from_millis(50);
+/// The best rate is forgotten by so much per window.
+const PEAK_DECAY: f64 = 0.97;
 /// What another lane must bring.
 const GAIN: f64 = 1.05;
 /// How long a trial that brought nothing is remembered.
@@ -46,18 +48,19 @@ impl Engine {
             Some(solo) => solo.min(latency),
         };
         run.solo_ns = Some(solo);
-        if depth > 0 {
-            let serial = solo * f64::from(depth + 1);
-            if solo >= SERIAL_SOLO_NS && latency >= 0.7 * serial {
-                lane.serial_score = lane.serial_score.saturating_add(1);
-                if lane.serial_score >= SERIAL_SCORE {
-                    if run.serial_until <= now {
-                        self.counters.serial_lanes += 1;
-                    }
-                    run.serial_until = now.after(SERIAL_BELIEF);
+        let gap = now.since(lane.answered) as f64;
+        lane.answered = now;
+        if depth > 0 && gap < 0.3 * solo {
+            // Two answers closer than one takes: it works on several at once.
+            lane.serial_score = 0;
+            run.serial_until = Nanos(0);
+        } else if depth > 0 && solo >= SERIAL_SOLO_NS && gap >= 0.7 * solo {
+            lane.serial_score = lane.serial_score.saturating_add(1);
+            if lane.serial_score >= SERIAL_SCORE {
+                if run.serial_until <= now {
+                    self.counters.serial_lanes += 1;
                 }
-            } else if latency < 0.5 * serial {
-                lane.serial_score = 0;
+                run.serial_until = now.after(SERIAL_BELIEF);
             }
         }
         let pressure = depth >= 2 && latency > 3.0 * solo;
@@ -81,7 +84,8 @@ impl Engine {
         let (lanes_max, serial) = (run.lanes.lanes_max as usize, now < run.serial_until);
         let growth = &mut run.growth;
         let rate = f64::from(growth.answers) / now.since(growth.since).max(1) as f64;
-        let (trial, gained) = (growth.trial, rate >= growth.rate_before * GAIN);
+        let (trial, gained) = (growth.trial, rate >= growth.rate_peak * GAIN);
+        growth.rate_peak = rate.max(growth.rate_peak * PEAK_DECAY);
         growth.answers = 0;
         growth.since = now;
         growth.trial = false;
@@ -102,9 +106,7 @@ impl Engine {
                 self.retire_lane(last, CloseCause::Idle);
             }
         } else if pressure && !rests && !serial && connecting == 0 && lanes < lanes_max {
-            let growth = &mut run.growth;
-            growth.trial = true;
-            growth.rate_before = rate;
+            run.growth.trial = true;
             self.open_lane(&pool, None, None);
         }
     }
@@ -125,11 +127,16 @@ impl Engine {
         if pool.class != Class::Shared || now.since(lane.progress) < patience {
             return;
         }
+        if run.growth.trial || now < run.growth.rest_until {
+            return;
+        }
         let lanes_max = run.lanes.lanes_max as usize;
         let Some(found) = run.pool(pool.class, pool.facets.as_ref()) else {
             return;
         };
         if found.connecting == 0 && found.lanes.len() < lanes_max {
+            // A trial like any other: it must bring something to stay.
+            run.growth.trial = true;
             self.open_lane(pool, None, None);
         }
     }

@@ -74,8 +74,8 @@ pub(crate) struct Growth {
     /// Answers since `since`.
     pub(crate) answers: u32,
     pub(crate) since: Nanos,
-    /// Answers per second before the trial.
-    pub(crate) rate_before: f64,
+    /// The best rate of answers lately: what a trial must beat.
+    pub(crate) rate_peak: f64,
     pub(crate) trial: bool,
     /// No trial before this moment.
     pub(crate) rest_until: Nanos,

@@ -63,6 +63,8 @@ pub(crate) struct Lane {
     pub(crate) timer: Timer,
     pub(crate) timer_at: Nanos,
     pub(crate) unknown_answers: u32,
+    /// When the last answer of a shared lane came.
+    pub(crate) answered: Nanos,
     pub(crate) serial_score: u8,
     pub(crate) dirty: bool,
     pub(crate) paused: bool,

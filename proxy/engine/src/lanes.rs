@@ -70,6 +70,7 @@ impl Engine {
             timer: Timer::NONE,
             timer_at: Nanos::NEVER,
             unknown_answers: 0,
+            answered: now,
             serial_score: 0,
             dirty: false,
             paused: false,

@@ -119,7 +119,8 @@ impl Default for LanePolicy {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueuePolicy {
     /// Exchanges of one service that wait in one worker; more are shed. At least 1.
-    /// Default 1,000.
+    /// Default 10,000: a burst may come while the first connection is being made; memory is
+    /// bounded by the bytes that are kept.
     pub waiting_max: u32,
     /// How long an exchange waits while the service has no available instance. Default 1 s.
     pub no_instance_wait: Duration,
@@ -128,7 +129,7 @@ pub struct QueuePolicy {
 impl Default for QueuePolicy {
     fn default() -> Self {
         Self {
-            waiting_max: 1_000,
+            waiting_max: 10_000,
             no_instance_wait: Duration::from_secs(1),
         }
     }
