@@ -1,10 +1,14 @@
 //! Bytes on their way: outboxes, and spare buffers to fill them with. A connection that has
 //! nothing to say holds no buffer.
 
-/// Buffers of at most this many bytes are kept for use again.
-const SPARE_BYTES_MAX: usize = 64 << 10;
-/// At most so many buffers are kept: 8 MiB at worst.
-const SPARES_MAX: usize = 128;
+/// A buffer of at most this many bytes is small: for one kept request.
+const SMALL_BYTES_MAX: usize = 1 << 10;
+/// At most so many small buffers wait for use: 4 MiB at worst.
+const SMALL_MAX: usize = 4_096;
+/// Buffers of more than this many bytes are given back to the system.
+const LARGE_BYTES_MAX: usize = 256 << 10;
+/// The room of all large buffers that wait for use.
+const LARGE_BYTES_SUM_MAX: usize = 8 << 20;
 /// Sent bytes at the front of an outbox are moved away once they are this many and the larger
 /// part.
 const COMPACT_BYTES: usize = 64 << 10;
@@ -12,23 +16,49 @@ const COMPACT_BYTES: usize = 64 << 10;
 /// Buffers that were used and wait for use.
 #[derive(Debug, Default)]
 pub(crate) struct Spares {
-    buffers: Vec<Vec<u8>>,
+    small: Vec<Vec<u8>>,
+    large: Vec<Vec<u8>>,
+    large_bytes: usize,
 }
 
 impl Spares {
-    /// An empty buffer, with room if one was spare.
+    /// An empty buffer for an outbox, with room if one was spare.
     #[inline]
     pub(crate) fn take(&mut self) -> Vec<u8> {
-        self.buffers.pop().unwrap_or_default()
+        let Some(buffer) = self.large.pop() else {
+            return self.small.pop().unwrap_or_default();
+        };
+        self.large_bytes -= buffer.capacity();
+        buffer
+    }
+
+    /// A buffer that holds a copy of one request.
+    #[inline]
+    pub(crate) fn take_copy(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut buffer = if bytes.len() <= SMALL_BYTES_MAX {
+            self.small
+                .pop()
+                .unwrap_or_else(|| Vec::with_capacity(SMALL_BYTES_MAX / 4))
+        } else {
+            self.take()
+        };
+        buffer.extend_from_slice(bytes);
+        buffer
     }
 
     /// Takes a buffer back.
     #[inline]
     pub(crate) fn put(&mut self, mut buffer: Vec<u8>) {
         let room = buffer.capacity();
-        if room > 0 && room <= SPARE_BYTES_MAX && self.buffers.len() < SPARES_MAX {
-            buffer.clear();
-            self.buffers.push(buffer);
+        buffer.clear();
+        if room == 0 {
+        } else if room <= SMALL_BYTES_MAX {
+            if self.small.len() < SMALL_MAX {
+                self.small.push(buffer);
+            }
+        } else if room <= LARGE_BYTES_MAX && self.large_bytes + room <= LARGE_BYTES_SUM_MAX {
+            self.large_bytes += room;
+            self.large.push(buffer);
         }
     }
 }

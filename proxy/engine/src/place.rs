@@ -166,8 +166,7 @@ impl Engine {
         } else if exchange.kept.is_none()
             && self.kept_bytes + incoming.frame.len() <= self.settings.kept_bytes_max
         {
-            let mut kept = self.spares.take();
-            kept.extend_from_slice(incoming.frame);
+            let kept = self.spares.take_copy(incoming.frame);
             self.kept_bytes += kept.len();
             exchange.kept = Some(kept);
         }

@@ -42,8 +42,7 @@ impl Engine {
             return false;
         }
         if exchange.kept.is_none() {
-            let mut kept = self.spares.take();
-            kept.extend_from_slice(incoming.frame);
+            let kept = self.spares.take_copy(incoming.frame);
             self.kept_bytes += kept.len();
             exchange.kept = Some(kept);
         }
