@@ -9,6 +9,7 @@
 )]
 
 mod check;
+mod demo;
 mod echo;
 mod load;
 mod proxy;
@@ -39,6 +40,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Shows it all: three backends, one proxy, load, a kill, a return, a slow one.
+    Demo(demo::Args),
     /// Runs the proxy on a configuration file.
     Proxy(proxy::Args),
     /// Reads a configuration file and says what is wrong with it.
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         parent::exit_with_stdin();
     }
     let result = match &cli.command {
+        Command::Demo(args) => demo::run(args),
         Command::Proxy(args) => proxy::run(args),
         Command::Check(args) => check::run(args),
         Command::Load(args) => load::run(args),

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hdrhistogram::CreationError;
 
@@ -25,6 +25,10 @@ struct Tallies {
     total: Tally,
     /// Since somebody last looked.
     recent: Tally,
+    /// When something was last handed over, in nanoseconds since the run began …
+    added_ns: u64,
+    /// … and when that was as somebody last looked.
+    taken_ns: u64,
 }
 
 impl Live {
@@ -34,6 +38,8 @@ impl Live {
             tallies: Mutex::new(Tallies {
                 total: Tally::new(methods)?,
                 recent: Tally::new(methods)?,
+                added_ns: 0,
+                taken_ns: 0,
             }),
             started,
             stopped_ns: AtomicU64::new(0),
@@ -45,12 +51,17 @@ impl Live {
         let mut tallies = self.lock();
         tallies.total.add(part, measuring);
         tallies.recent.add(part, true);
+        tallies.added_ns = nanos(self.started.elapsed());
     }
 
-    /// What has been counted since the last call.
-    pub(crate) fn take_recent(&self, methods: usize) -> Result<Tally, CreationError> {
+    /// What has been counted since the last call, and the time in which it was.
+    pub(crate) fn take_recent(&self, methods: usize) -> Result<(Tally, Duration), CreationError> {
         let fresh = Tally::new(methods)?;
-        Ok(std::mem::replace(&mut self.lock().recent, fresh))
+        let mut tallies = self.lock();
+        let span = tallies.added_ns.saturating_sub(tallies.taken_ns);
+        tallies.taken_ns = tallies.added_ns;
+        let recent = std::mem::replace(&mut tallies.recent, fresh);
+        Ok((recent, Duration::from_nanos(span)))
     }
 
     /// Everything counted so far.

@@ -11,6 +11,7 @@ mod live;
 mod schedule;
 mod stamp;
 mod tally;
+pub(crate) use tally::{Counts, Tally};
 mod verify;
 mod window;
 pub(crate) use live::Live;
@@ -253,17 +254,16 @@ impl Running {
         let mut shown = Instant::now();
         while !self.is_over() {
             std::thread::sleep(Duration::from_millis(50));
-            let since = shown.elapsed();
-            if since < Duration::from_secs(1) {
+            if shown.elapsed() < Duration::from_secs(1) {
                 continue;
             }
             shown = Instant::now();
-            let recent = self.live.take_recent(self.plan.methods.len())?;
+            let (recent, span) = self.live.take_recent(self.plan.methods.len())?;
             let sum = recent.sum();
             eprintln!(
                 "{:>4.0} s {:>9.0} per second   p50 {:>8}   p99 {:>8}   errors {}   wrong {}   lost {}",
                 self.started.elapsed().as_secs_f64(),
-                sum.answered() as f64 / since.as_secs_f64(),
+                sum.answered() as f64 / span.as_secs_f64().max(1e-3),
                 short_time(quantile_us(&recent.latency_ns, 0.5)),
                 short_time(quantile_us(&recent.latency_ns, 0.99)),
                 sum.application_errors + sum.proxy_errors,
