@@ -164,7 +164,9 @@ impl Engine {
                 self.after_answer(key);
             }
             Some(Entry::Lingering) => {
-                lane.pending.take(id);
+                if !answer.head.more {
+                    lane.pending.take(id);
+                }
                 self.discard_rest(key, answer.missing());
                 self.after_answer(key);
             }
@@ -186,7 +188,8 @@ impl Engine {
             && self.may_retry(exchange_key, false)
         {
             self.settle_attempt(key, exchange_key, verdict);
-            return self.retry(exchange_key);
+            self.retry(exchange_key);
+            return self.after_answer(key);
         }
         if !answer.head.more {
             self.settle_attempt(key, exchange_key, verdict);

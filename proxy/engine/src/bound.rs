@@ -365,7 +365,8 @@ impl Engine {
                     .exchanges
                     .get(*exchange)
                     .is_some_and(|e| e.client == client && e.caller_id == head.id_value),
-                Entry::Abandoned { .. } | Entry::Lingering => false,
+                Entry::Abandoned { caller_id, .. } => *caller_id == head.id_value,
+                Entry::Lingering => false,
             })?
         } else {
             0

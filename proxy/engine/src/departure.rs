@@ -84,7 +84,7 @@ impl Engine {
 
     /// Closes a client now.
     pub(crate) fn client_gone_by_us(&mut self, key: ClientKey, cause: CloseCause) {
-        if self.clients.get(key).is_none() {
+        if self.clients.get(key).is_none_or(|client| client.flags.gone) {
             return;
         }
         self.actions.push(Action::Close {
@@ -96,6 +96,9 @@ impl Engine {
 
     /// A client's connection is gone: what it asked for is abandoned.
     pub(crate) fn client_gone(&mut self, key: ClientKey, cause: CloseCause) {
+        if let Some(client) = self.clients.get_mut(key) {
+            client.flags.gone = true;
+        }
         while let Some(exchange) = self.clients.get(key).and_then(|client| client.first) {
             self.abandon(exchange, false);
             self.finish(exchange, Outcome::Cancelled);

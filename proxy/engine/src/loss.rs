@@ -258,18 +258,23 @@ impl Engine {
             return;
         };
         let (one_way, dispatched) = (exchange.one_way, exchange.dispatched);
+        let abandoned = Entry::Abandoned {
+            timed_out,
+            caller_id: exchange.caller_id,
+        };
         self.release_attempt(lane_key, key);
         if one_way {
-            let until = now.after(self.settings.one_way_linger);
-            return self.linger(lane_key, wire_id, until);
+            // In order its place stays taken until the answer comes, if one will.
+            if self.lane_is_by_id(lane_key) {
+                let until = now.after(self.settings.one_way_linger);
+                self.linger(lane_key, wire_id, until);
+            }
+            return self.after_answer(lane_key);
         }
         let Some(lane) = self.lanes.get_mut(lane_key) else {
             return;
         };
-        if lane
-            .pending
-            .replace(wire_id, key, Entry::Abandoned { timed_out })
-        {
+        if lane.pending.replace(wire_id, key, abandoned) {
             lane.abandoned += 1;
         }
         let (instance, class) = (lane.instance, lane.class);

@@ -17,8 +17,8 @@ pub(crate) enum Entry {
     /// A live exchange.
     Live(ExchangeKey),
     /// An abandoned one: its answer is to be dropped. `timed_out` tells a server that is slow
-    /// from a client that left.
-    Abandoned { timed_out: bool },
+    /// from a client that left; the client's own id finds it on a lane of the client's own.
+    Abandoned { timed_out: bool, caller_id: u64 },
     /// A one-way request that the server may answer.
     Lingering,
 }
@@ -205,7 +205,13 @@ impl Pending {
         match self {
             Self::ById(_) => false,
             Self::InOrder(queue) => {
-                matches!(queue.front(), Some(Entry::Abandoned { timed_out: true }))
+                matches!(
+                    queue.front(),
+                    Some(Entry::Abandoned {
+                        timed_out: true,
+                        ..
+                    })
+                )
             }
         }
     }
@@ -246,7 +252,10 @@ mod tests {
     fn eight_bit_ids_wrap_without_a_live_id_used_again() {
         let mut pending = slots(1, 255, 16);
         let held = pending
-            .push(Entry::Abandoned { timed_out: true })
+            .push(Entry::Abandoned {
+                timed_out: true,
+                caller_id: 0,
+            })
             .expect("room");
         let mut seen = Vec::new();
         for n in 0..10_000u64 {

@@ -53,6 +53,11 @@ impl Engine {
             let full = lane.outbox.len() > self.settings.lane_outbox_pause_bytes;
             if done {
                 lane.writing = None;
+                // Nobody else lets it go on: it writes to this lane no more.
+                let blocked = std::mem::take(&mut client.flags.blocked);
+                if blocked {
+                    self.update_pause(key);
+                }
                 self.end_streamed_one_way(key, lane_key, end);
                 self.pump_lane(lane_key);
                 self.after_answer(lane_key);

@@ -74,7 +74,7 @@ impl Engine {
         }
     }
 
-    fn lane_is_by_id(&self, key: LaneKey) -> bool {
+    pub(crate) fn lane_is_by_id(&self, key: LaneKey) -> bool {
         self.lanes
             .get(key)
             .is_some_and(|lane| matches!(lane.pending, crate::pending::Pending::ById(_)))
