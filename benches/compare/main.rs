@@ -157,25 +157,34 @@ fn places(args: &Args) -> Result<Places> {
     let weft = match &args.weft {
         Some(path) => path.clone(),
         None => {
-            let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-            let built = Command::new(cargo)
-                .args(["build", "--release", "--bin", "weft"])
-                .current_dir(root)
-                .status()
-                .context("building weft")?;
-            if !built.success() {
-                bail!("weft does not build");
-            }
+            build(root, &["--bin", "weft"])?;
             target.join("release").join("weft")
         }
     };
+    build(root, &["-p", "weft-benches", "--bin", "native"])?;
     let peers =
         std::env::var_os("WEFT_PEERS_DIR").map_or_else(|| target.join("peers"), PathBuf::from);
     Ok(Places {
         weft,
+        native: target.join("release").join("native"),
         dir,
         venv: peers.join("venv"),
     })
+}
+
+/// Builds what is Weft's own, in release mode.
+fn build(root: &Path, what: &[&str]) -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .args(["build", "--release", "--quiet"])
+        .args(what)
+        .current_dir(root)
+        .status()
+        .context("starting cargo")?;
+    if !built.success() {
+        bail!("weft does not build");
+    }
+    Ok(())
 }
 
 /// What is installed, said aloud, and what is not, with how to install it.

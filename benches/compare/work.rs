@@ -9,6 +9,8 @@ pub(crate) enum Contender {
     Direct,
     /// Weft.
     Weft,
+    /// Weft with the protocol's codec written in Rust instead of described.
+    WeftNative,
     /// nginx, stream module.
     Nginx,
     /// HAProxy, tcp mode.
@@ -30,6 +32,7 @@ impl Contender {
         match self {
             Self::Direct => "direct",
             Self::Weft => "weft",
+            Self::WeftNative => "weft-native",
             Self::Nginx => "nginx",
             Self::Haproxy => "haproxy",
             Self::EnvoyTcp => "envoy-tcp",
@@ -47,6 +50,8 @@ pub(crate) enum Wire {
     Thrift,
     /// Redis.
     Redis,
+    /// Acme, which Weft knows by its description.
+    Acme,
 }
 
 impl Wire {
@@ -56,6 +61,7 @@ impl Wire {
         match self {
             Self::Thrift => "thrift",
             Self::Redis => "redis",
+            Self::Acme => "acme",
         }
     }
 }
@@ -151,7 +157,9 @@ pub(crate) struct Row {
     pub(crate) limits: &'static [Limit],
 }
 
-use Contender::{Direct, EnvoyRedis, EnvoyTcp, EnvoyThrift, Haproxy, Nginx, Twemproxy, Weft};
+use Contender::{
+    Direct, EnvoyRedis, EnvoyTcp, EnvoyThrift, Haproxy, Nginx, Twemproxy, Weft, WeftNative,
+};
 use Metric::{Cpu, Median, Rate};
 
 const RELAYS: &[Contender] = &[Weft, Nginx, Haproxy, EnvoyTcp, EnvoyThrift];
@@ -294,6 +302,24 @@ pub(crate) const ROWS: &[Row] = &[
         one_core: false,
         contenders: RELAYS,
         limits: &[],
+    },
+    Row {
+        name: "ron-64x1",
+        title: "acme, 64 × 1; described in RON against the same in Rust",
+        wire: Wire::Acme,
+        kind: Kind::Load(closed(64, 1, 128)),
+        one_core: false,
+        contenders: &[Weft, WeftNative],
+        limits: &[limit(Cpu, WeftNative, 1.1)],
+    },
+    Row {
+        name: "ron-64x16",
+        title: "acme, 64 × 16; described in RON against the same in Rust",
+        wire: Wire::Acme,
+        kind: Kind::Load(closed(64, 16, 128)),
+        one_core: false,
+        contenders: &[Weft, WeftNative],
+        limits: &[limit(Cpu, WeftNative, 1.1)],
     },
     Row {
         name: "serial",
