@@ -7,7 +7,7 @@ use weft_proxy::Server;
 
 use crate::peer::{Backend, Client, Manner, Wire};
 use crate::play;
-use crate::proxy::{PATIENCE, address_of, config, counter, get, simple};
+use crate::proxy::{PATIENCE, Process, address_of, config, counter, get, simple};
 
 #[test]
 fn every_page_answers_and_the_numbers_agree_with_what_was_done() {
@@ -103,6 +103,26 @@ fn statsd_gets_what_was_added_in_small_datagrams_and_nothing_when_nothing_happen
         while daemon.recv(&mut buffer).is_ok() {
             late += 1;
             assert!(late < 20, "an idle proxy goes on telling");
+        }
+    });
+}
+
+#[test]
+fn each_exchange_leaves_a_line_in_the_log_where_records_are_asked_for() {
+    play(async {
+        let backend = Backend::start(Wire::Thrift, "one", Manner::default()).await;
+        let more = "limits: Limits(access_records: true),";
+        let proxy = Process::start(&simple("thrift", &[backend.address()], more), 1_024);
+        let mut client = Client::connect(Wire::Thrift, proxy.front).await;
+        client.call(1, "hello").await.unwrap();
+        let line = proxy.logged(&["exchange", "outcome=\"answered\""]);
+        for words in [
+            "listener=\"front\"",
+            "service=\"back\"",
+            "attempts=1",
+            "micros=",
+        ] {
+            assert!(line.contains(words), "{words}: {line}");
         }
     });
 }

@@ -19,6 +19,7 @@ mod latch;
 mod open;
 mod pump;
 mod ready;
+mod record;
 mod socket;
 mod thread;
 
@@ -31,7 +32,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use tokio::time::Sleep;
-use weft_engine::{Action, ConnId, Engine, Nanos, Now};
+use weft_engine::{AccessRecord, Action, ConnId, Engine, Nanos, Now};
 
 pub(crate) use files::Files;
 pub(crate) use handle::{Command, Handle, Launch, ListenSpec, Shared};
@@ -88,6 +89,7 @@ pub(crate) struct Worker {
     again: Vec<Token>,
     dirty: Vec<ConnId>,
     actions: Vec<Action>,
+    records: Vec<AccessRecord>,
     // The one timer and what it is set to.
     timer: Option<Pin<Box<Sleep>>>,
     timer_at: Option<Nanos>,
@@ -118,6 +120,7 @@ impl Worker {
             again: Vec::new(),
             dirty: Vec::new(),
             actions: Vec::new(),
+            records: Vec::new(),
             timer: None,
             timer_at: None,
         };
@@ -150,6 +153,7 @@ impl Worker {
                 break;
             }
         }
+        self.log_records();
         if self.ended() {
             return true;
         }
