@@ -205,6 +205,7 @@ impl Engine {
             deadline: Nanos::NEVER,
             timer: Timer::NONE,
             kept: None,
+            instance: None,
             tried: Default::default(),
             attempts: 0,
             retries: 0,

@@ -15,19 +15,26 @@ use crate::{Engine, Nanos};
 impl Engine {
     /// Gives an exchange to an instance.
     pub(crate) fn dispatch(&mut self, key: ExchangeKey, incoming: Incoming<'_>) {
-        let Some(exchange) = self.exchanges.get(key) else {
+        let Some(exchange) = self.exchanges.get_mut(key) else {
             return;
         };
         let Some(rule) = exchange.rule.clone() else {
             return;
         };
-        let tried = exchange.tried.clone();
+        let idempotent = exchange.idempotent;
+        let tried = std::mem::take(&mut exchange.tried);
         let choosing = Choosing {
             rule: &rule,
             tried: &tried,
-            idempotent: exchange.idempotent,
+            idempotent,
         };
-        match self.choose(choosing, &incoming.fields()) {
+        let choice = self.choose(choosing, &incoming.fields());
+        if !tried.is_empty()
+            && let Some(exchange) = self.exchanges.get_mut(key)
+        {
+            exchange.tried = tried;
+        }
+        match choice {
             Choice::Instance(instance) => self.assign(key, instance, incoming),
             Choice::NoneNow => self.wait_for_instance(key, rule.service, incoming),
             Choice::Split => self.fail(
@@ -88,8 +95,9 @@ impl Engine {
         })
     }
 
-    /// A lane of the pool that takes the exchange now: the one with the least in flight. A
-    /// client that matches answers by position keeps to the lane that its last request to this
+    /// A lane of the pool that takes the exchange now: the first with room, since few lanes
+    /// batch best, or the one with the least in flight where lanes are known to bring
+    /// something. A client that matches answers by position keeps to the lane that its last request to this
     /// instance took, so that its requests are not executed out of turn.
     pub(crate) fn pick_lane(&mut self, pool: &PoolName, key: ExchangeKey) -> Option<LaneKey> {
         let affine = self.affine_lane(pool, key);
@@ -97,6 +105,7 @@ impl Engine {
         let now = self.now.monotonic;
         let run = self.instances.get_mut(pool.instance)?;
         let (serial, lanes_max) = (now < run.serial_until, run.lanes.lanes_max as usize);
+        let spread = run.growth.trial || run.growth.spread;
         let lanes = &run.pool(pool.class, pool.facets.as_ref())?.lanes;
         // Once there are as many lanes as permitted, a serial server's requests queue on them.
         let serial = serial && lanes.len() < lanes_max;
@@ -111,6 +120,9 @@ impl Engine {
             }
             if best.is_none_or(|(in_flight, _)| lane.in_flight < in_flight) {
                 best = Some((lane.in_flight, candidate));
+                if !spread {
+                    break;
+                }
             }
         }
         let (in_flight, lane) = best?;

@@ -34,6 +34,8 @@ pub(crate) struct Exchange {
     pub(crate) timer: Timer,
     /// The whole request as the client sent it, while it waits or may be sent again.
     pub(crate) kept: Option<Vec<u8>>,
+    /// The instance of its last attempt.
+    pub(crate) instance: Option<InstanceKey>,
     /// Instances that failed it.
     pub(crate) tried: SmallVec<[InstanceKey; 2]>,
     pub(crate) attempts: u8,

@@ -89,6 +89,7 @@ impl Engine {
         growth.answers = 0;
         growth.since = now;
         growth.trial = false;
+        growth.spread |= trial && gained;
         if trial && !gained {
             growth.rest_until = now.after(REST);
         }

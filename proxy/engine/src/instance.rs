@@ -77,6 +77,8 @@ pub(crate) struct Growth {
     /// The best rate of answers lately: what a trial must beat.
     pub(crate) rate_peak: f64,
     pub(crate) trial: bool,
+    /// A trial has brought something: exchanges are spread over all lanes.
+    pub(crate) spread: bool,
     /// No trial before this moment.
     pub(crate) rest_until: Nanos,
 }

@@ -100,48 +100,42 @@ impl Engine {
     /// be live on a lane any more.
     pub(crate) fn finish(&mut self, key: ExchangeKey, outcome: Outcome) {
         self.leave_queue(key);
-        let Some(mut exchange) = self.exchanges.remove(key) else {
+        if self.settings.access_records {
+            self.record(key, outcome);
+        }
+        let Some(exchange) = self.exchanges.get_mut(key) else {
             return;
         };
+        let (client_key, previous, next) = (exchange.client, exchange.previous, exchange.next);
+        let (after, before) = (exchange.after, exchange.before);
         self.wheel.cancel(&mut exchange.timer);
         if let Some(kept) = exchange.kept.take() {
             self.kept_bytes -= kept.len();
             self.spares.put(kept);
         }
-        self.answer_bytes -= exchange.answer.len();
         if exchange.answer.capacity() > 0 {
+            self.answer_bytes -= exchange.answer.len();
             self.spares.put(std::mem::take(&mut exchange.answer));
         }
+        self.exchanges.discard(key);
         self.count(outcome);
-        if self.settings.access_records {
-            self.record(&exchange, outcome);
+        if let Some(previous) = previous.and_then(|k| self.exchanges.get_mut(k)) {
+            previous.next = next;
         }
-        if let Some(previous) = exchange.previous.and_then(|k| self.exchanges.get_mut(k)) {
-            previous.next = exchange.next;
+        if let Some(next) = next.and_then(|k| self.exchanges.get_mut(k)) {
+            next.previous = previous;
         }
-        if let Some(next) = exchange.next.and_then(|k| self.exchanges.get_mut(k)) {
-            next.previous = exchange.previous;
+        if after.is_some() || before.is_some() {
+            self.unchain(key, after, before);
         }
-        // An exchange may end before the older one with its id (a cancel): the younger one then
-        // waits for that.
-        if let Some(after) = exchange.after.and_then(|k| self.exchanges.get_mut(k))
-            && after.before == Some(key)
-        {
-            after.before = exchange.before;
-        }
-        if let Some(before) = exchange.before.and_then(|k| self.exchanges.get_mut(k))
-            && before.after == Some(key)
-        {
-            before.after = exchange.after;
-        }
-        let Some(client) = self.clients.get_mut(exchange.client) else {
+        let Some(client) = self.clients.get_mut(client_key) else {
             return;
         };
         if client.first == Some(key) {
-            client.first = exchange.next;
+            client.first = next;
         }
         if client.last == Some(key) {
-            client.last = exchange.previous;
+            client.last = previous;
         }
         client.in_flight -= 1;
         if let Some(pass) = &mut client.pass
@@ -157,12 +151,32 @@ impl Engine {
         }
         let first = client.first;
         if waits {
-            self.list_client(exchange.client);
+            self.list_client(client_key);
         }
         if ordered {
             self.list_release(first);
-        } else if exchange.after.is_none() {
-            self.list_release(exchange.before);
+        } else if after.is_none() {
+            self.list_release(before);
+        }
+    }
+
+    /// Takes an exchange out of the chain of those with its id. It may end before the older one
+    /// (a cancel): the younger one then waits for that.
+    fn unchain(
+        &mut self,
+        key: ExchangeKey,
+        after: Option<ExchangeKey>,
+        before: Option<ExchangeKey>,
+    ) {
+        if let Some(older) = after.and_then(|k| self.exchanges.get_mut(k))
+            && older.before == Some(key)
+        {
+            older.before = before;
+        }
+        if let Some(younger) = before.and_then(|k| self.exchanges.get_mut(k))
+            && younger.after == Some(key)
+        {
+            younger.after = after;
         }
     }
 
@@ -249,23 +263,23 @@ impl Engine {
         }
     }
 
-    fn record(&mut self, exchange: &crate::exchange::Exchange, outcome: Outcome) {
+    fn record(&mut self, key: ExchangeKey, outcome: Outcome) {
+        let Some(exchange) = self.exchanges.get(key) else {
+            return;
+        };
         let listener = self
             .clients
             .get(exchange.client)
             .map(|c| c.listener.listener.name.clone());
         let rule = exchange.rule.as_ref();
-        let instance = match exchange.phase {
-            Phase::OnLane { lane, .. } => self.lanes.get(lane).map(|lane| lane.instance),
-            _ => exchange.tried.last().copied(),
-        };
         self.records.push(AccessRecord {
             client: ConnId::of_client(exchange.client),
             caller_id: exchange.caller_id,
             listener: listener.unwrap_or_default(),
             route: rule.map(|rule| rule.rule.route.name.clone()),
             service: rule.map(|rule| rule.rule.route.to.service.clone()),
-            instance: instance
+            instance: exchange
+                .instance
                 .and_then(|key| self.instances.get(key))
                 .map(|run| run.instance.id.clone()),
             attempts: exchange.attempts,

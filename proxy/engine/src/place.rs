@@ -53,6 +53,7 @@ impl Engine {
         };
         exchange.attempts = exchange.attempts.saturating_add(1);
         exchange.dispatched = now;
+        exchange.instance = Some(lane.instance);
         lane.in_flight += 1;
         let (client, instance, one_way) = (exchange.client, lane.instance, exchange.one_way);
         let in_pieces = incoming.missing() > 0;

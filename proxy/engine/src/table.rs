@@ -2,25 +2,32 @@
 //! row finds nothing instead of its successor.
 
 use std::marker::PhantomData;
+use std::num::NonZeroU32;
 
 /// Finds one row of a [`Table`]; never finds another that took its place.
 pub(crate) struct Key<T> {
     index: u32,
-    generation: u32,
+    /// Never 0, so that an optional key is no larger than a key.
+    generation: NonZeroU32,
     of: PhantomData<fn() -> T>,
 }
 
 impl<T> Key<T> {
     /// The key as 63 bits: generation above index.
     pub(crate) const fn bits(self) -> u64 {
-        (self.generation as u64) << 32 | self.index as u64
+        (self.generation.get() as u64) << 32 | self.index as u64
     }
 
     /// The key that [`Key::bits`] gave.
     pub(crate) const fn from_bits(bits: u64) -> Self {
+        let generation = match NonZeroU32::new((bits >> 32) as u32 & GENERATIONS) {
+            Some(generation) => generation,
+            // No row ever has it: rows begin with generation 1, and with index 0.
+            None => NonZeroU32::MAX,
+        };
         Self {
             index: bits as u32,
-            generation: (bits >> 32) as u32 & GENERATIONS,
+            generation,
             of: PhantomData,
         }
     }
@@ -56,7 +63,7 @@ pub(crate) struct Table<T> {
 
 #[derive(Debug)]
 struct Row<T> {
-    generation: u32,
+    generation: NonZeroU32,
     value: Option<T>,
 }
 
@@ -73,6 +80,7 @@ impl<T> Table<T> {
         self.rows.len() - self.free.len()
     }
 
+    #[inline(always)]
     pub(crate) fn insert(&mut self, value: T) -> Key<T> {
         if let Some(index) = self.free.pop()
             && let Some(row) = self.rows.get_mut(index as usize)
@@ -87,12 +95,12 @@ impl<T> Table<T> {
         // Rows are bounded by the settings, far below 2^32.
         let index = self.rows.len() as u32;
         self.rows.push(Row {
-            generation: 1,
+            generation: NonZeroU32::MIN,
             value: Some(value),
         });
         Key {
             index,
-            generation: 1,
+            generation: NonZeroU32::MIN,
             of: PhantomData,
         }
     }
@@ -113,13 +121,26 @@ impl<T> Table<T> {
         }
     }
 
+    /// Drops a row where it stands, without moving it out first.
+    #[inline]
+    pub(crate) fn discard(&mut self, key: Key<T>) {
+        if let Some(row) = self.rows.get_mut(key.index as usize)
+            && row.generation == key.generation
+            && row.value.is_some()
+        {
+            row.value = None;
+            row.generation = after(row.generation);
+            self.free.push(key.index);
+        }
+    }
+
     pub(crate) fn remove(&mut self, key: Key<T>) -> Option<T> {
         let row = self.rows.get_mut(key.index as usize)?;
         if row.generation != key.generation {
             return None;
         }
         let value = row.value.take()?;
-        row.generation = (row.generation + 1) & GENERATIONS;
+        row.generation = after(row.generation);
         self.free.push(key.index);
         Some(value)
     }
@@ -137,6 +158,14 @@ impl<T> Table<T> {
 
     pub(crate) fn keys(&self) -> Vec<Key<T>> {
         self.iter().map(|(key, _)| key).collect()
+    }
+}
+
+/// The next generation; the one after the last is the first again.
+const fn after(generation: NonZeroU32) -> NonZeroU32 {
+    match NonZeroU32::new((generation.get() + 1) & GENERATIONS) {
+        Some(next) => next,
+        None => NonZeroU32::MIN,
     }
 }
 
