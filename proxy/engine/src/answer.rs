@@ -223,6 +223,7 @@ impl Engine {
         match verdict {
             Verdict::Ok | Verdict::Queued | Verdict::ApplicationError => {
                 run.ok += 1;
+                run.doubted = false;
                 if class != Class::Exclusive {
                     run.latency.observe(now, latency);
                     run.latencies.record(latency);

@@ -165,9 +165,10 @@ impl Engine {
     }
 
     fn cheaper(&self, first: InstanceKey, second: InstanceKey) -> InstanceKey {
+        let now = self.now.monotonic;
         let cost = |key: InstanceKey| {
             self.instances.get(key).map_or(f64::MAX, |run| {
-                run.latency.cost_ns() * f64::from(run.in_flight + 1)
+                run.latency.cost_ns(now) * f64::from(run.in_flight + 1)
                     / f64::from(run.instance.weight.max(1))
             })
         };

@@ -28,6 +28,8 @@ pub(crate) struct InstanceRun {
     /// It is in the state no longer; it goes when its last lane does.
     pub(crate) withdrawn: bool,
     pub(crate) reach: Reach,
+    /// A lane broke with work on it, and no answer has come since.
+    pub(crate) doubted: bool,
     /// Connects that failed in a row.
     pub(crate) failures: u32,
     pub(crate) timer: Timer,
@@ -90,6 +92,7 @@ impl InstanceRun {
             instance,
             withdrawn: false,
             reach: Reach::Up,
+            doubted: false,
             failures: 0,
             timer: Timer::NONE,
             latency: PeakEwma::new(start),
@@ -154,9 +157,13 @@ impl Pool {
 
 /// Peak-EWMA latency: rises at once with a slow answer, falls slowly (Finagle's
 /// `PeakEwma`; linkerd2 uses the same with a decay of 10 s).
+///
+/// As there, it falls with time alone: an instance that looks expensive is hardly picked, so
+/// nothing else would show that it is well again.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PeakEwma {
     cost_ns: f64,
+    /// When something was last observed; zero before that.
     at: Nanos,
 }
 
@@ -174,19 +181,57 @@ impl PeakEwma {
         if latency >= self.cost_ns {
             self.cost_ns = latency;
         } else {
-            let x = now.since(self.at) as f64 / EWMA_DECAY_NS;
-            // exp(-x) without a call for the small x of a busy instance.
-            let weight = if x < 0.01 { 1.0 - x } else { (-x).exp() };
+            let weight = self.weight(now);
             self.cost_ns = self.cost_ns * weight + latency * (1.0 - weight);
         }
         self.at = now;
     }
 
-    pub(crate) fn cost_ns(&self) -> f64 {
-        self.cost_ns
+    /// What it costs now, by what was observed and how long ago that was.
+    #[inline]
+    pub(crate) fn cost_ns(&self, now: Nanos) -> f64 {
+        if self.at == Nanos(0) {
+            // What it is believed to cost before anything is known of it.
+            return self.cost_ns;
+        }
+        self.cost_ns * self.weight(now)
     }
 
+    /// What was observed, however long ago.
     pub(crate) fn latency(&self) -> Duration {
         Duration::from_nanos(self.cost_ns as u64)
+    }
+
+    /// How much of the past still counts: exp(-x), without a call for the small x of a busy
+    /// instance.
+    #[inline]
+    fn weight(&self, now: Nanos) -> f64 {
+        let x = now.since(self.at) as f64 / EWMA_DECAY_NS;
+        if x < 0.01 { 1.0 - x } else { (-x).exp() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PeakEwma;
+    use crate::Nanos;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    #[test]
+    fn a_high_cost_wears_off_without_any_answer() {
+        let mut latency = PeakEwma::new(1e6);
+        latency.observe(Nanos(SECOND), SECOND);
+        assert!(latency.cost_ns(Nanos(SECOND)) >= 1e9);
+        assert!(latency.cost_ns(Nanos(11 * SECOND)) < 0.4e9);
+        assert!(latency.cost_ns(Nanos(121 * SECOND)) < 1e6);
+    }
+
+    #[test]
+    fn what_is_believed_before_the_first_answer_stays_until_it() {
+        let mut latency = PeakEwma::new(30e6);
+        assert!(latency.cost_ns(Nanos(1_000 * SECOND)) >= 30e6);
+        latency.observe(Nanos(1_000 * SECOND), 1_000_000);
+        assert!(latency.cost_ns(Nanos(1_000 * SECOND)) < 1.1e6);
     }
 }

@@ -57,6 +57,7 @@ impl Engine {
             {
                 run.failed += exchanges.len() as u64;
                 run.latency.observe(self.now.monotonic, PENALTY_NS);
+                run.doubted = true;
             }
             if run.growth.trial {
                 run.growth.trial = false;
@@ -78,6 +79,9 @@ impl Engine {
             };
             let pool = self.pool_of(&lane);
             self.forget_lane(&pool, key, why);
+            let refused =
+                lane.queued == 0 && matches!(cause, CloseCause::Finished | CloseCause::Reset);
+            self.doubt(instance, refused);
         }
         self.spares.put(std::mem::take(&mut lane.partial));
         self.remove_withdrawn(instance);

@@ -30,6 +30,7 @@ impl Engine {
         }
         let service = run.service;
         if was_out {
+            run.doubted = false;
             let start = self.median_latency(service, key);
             if let Some(run) = self.instances.get_mut(key) {
                 run.latency = crate::instance::PeakEwma::new(start);
@@ -116,8 +117,37 @@ impl Engine {
         }
     }
 
+    /// The last lane of an instance is gone after one broke with work on it: a connect tells at
+    /// once whether the instance is gone or only its connections. The failure made it look
+    /// expensive, so no request would find out soon.
+    ///
+    /// A process that dies may close its connections before it stops to listen: a lane that it
+    /// `refused`, closed before anything was sent on it, counts as a connect that failed.
+    pub(crate) fn doubt(&mut self, key: InstanceKey, refused: bool) {
+        let doubted = self
+            .instances
+            .get(key)
+            .is_some_and(|run| run.doubted && run.is_wanted() && run.reach == Reach::Up);
+        if !doubted
+            || self.draining.is_some()
+            || self.lanes.iter().any(|(_, lane)| lane.instance == key)
+        {
+            return;
+        }
+        if refused {
+            return self.instance_failed(key, ConnectFailure::Other);
+        }
+        let pool = PoolName {
+            instance: key,
+            class: Class::Shared,
+            facets: None,
+        };
+        self.open_lane(&pool, None, None);
+    }
+
     /// The service's median latency without one instance; 30 ms if there is no other.
     pub(crate) fn median_latency(&self, service: usize, without: InstanceKey) -> f64 {
+        let now = self.now.monotonic;
         let Some(service) = self.services.get(service) else {
             return START_NS;
         };
@@ -127,7 +157,7 @@ impl Engine {
             .filter(|key| **key != without)
             .filter_map(|key| self.instances.get(*key))
             .filter(|run| run.reach == Reach::Up && run.ok > 0)
-            .map(|run| run.latency.cost_ns())
+            .map(|run| run.latency.cost_ns(now))
             .collect();
         costs.sort_by(f64::total_cmp);
         costs.get(costs.len() / 2).copied().unwrap_or(START_NS)
