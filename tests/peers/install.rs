@@ -1,0 +1,126 @@
+//! Finds the peers that are installed, and generates the Thrift code that they share.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A peer, or what one needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tool {
+    /// Python with `thrift`, `thriftpy2` and `redis`.
+    Python,
+    /// Node with `thrift` and `ioredis`.
+    Node,
+    /// The Thrift compiler.
+    ThriftCompiler,
+    /// redis-server.
+    RedisServer,
+    /// redis-cli and redis-benchmark.
+    RedisTools,
+}
+
+impl Tool {
+    fn is_there(self) -> bool {
+        match self {
+            Self::Python => python().is_file() && packages_import(),
+            Self::Node => {
+                on_path("node").is_some()
+                    && node_modules().join("thrift").is_dir()
+                    && node_modules().join("ioredis").is_dir()
+            }
+            Self::ThriftCompiler => on_path("thrift").is_some(),
+            Self::RedisServer => on_path("redis-server").is_some(),
+            Self::RedisTools => {
+                on_path("redis-cli").is_some() && on_path("redis-benchmark").is_some()
+            }
+        }
+    }
+}
+
+/// Whether all `tools` are there. If not, says what is missing and how to install it; where the
+/// environment variable `CI` is set that is a failure.
+pub(crate) fn all_there(tools: &[Tool]) -> bool {
+    let missing: Vec<_> = tools.iter().filter(|tool| !tool.is_there()).collect();
+    if missing.is_empty() {
+        return true;
+    }
+    let in_ci = std::env::var_os("CI").is_some_and(|value| value == "true");
+    assert!(
+        !in_ci,
+        "in CI every peer must be installed; missing: {missing:?}"
+    );
+    println!("skipped: {missing:?} missing (run tests/peers/install.sh)");
+    false
+}
+
+/// The interpreter with the Python peers.
+pub(crate) fn python() -> PathBuf {
+    peers().join("venv/bin/python")
+}
+
+/// The folder with the Node peers.
+pub(crate) fn node_modules() -> PathBuf {
+    peers().join("node/node_modules")
+}
+
+/// This test's own folder in the source tree.
+pub(crate) fn here() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("peers")
+}
+
+/// The Thrift code for Python (`py`) and Node (`js`), generated once for each text of the IDL.
+///
+/// It is written beside its place and moved there, so that tests may do so at the same time.
+pub(crate) fn generated() -> PathBuf {
+    let idl = here().join("thrift/peers.thrift");
+    let mut hash = DefaultHasher::new();
+    std::fs::read(&idl).unwrap().hash(&mut hash);
+    let place = tmp().join(format!("thrift-{:016x}", hash.finish()));
+    if place.is_dir() {
+        return place;
+    }
+    let draft = tmp().join(format!("thrift-draft-{}", std::process::id()));
+    for (folder, generator) in [("py", "py"), ("js", "js:node,es6")] {
+        let out = draft.join(folder);
+        std::fs::create_dir_all(&out).unwrap();
+        let status = Command::new("thrift")
+            .args(["--gen", generator, "-out"])
+            .args([&out, &idl])
+            .status()
+            .unwrap();
+        assert!(
+            status.success(),
+            "the Thrift compiler refuses {}",
+            idl.display()
+        );
+    }
+    // If another test was faster, its folder has the same content.
+    if std::fs::rename(&draft, &place).is_err() {
+        std::fs::remove_dir_all(&draft).unwrap();
+    }
+    place
+}
+
+fn packages_import() -> bool {
+    Command::new(python())
+        .args(["-c", "import thrift, thriftpy2, redis"])
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// Where `install.sh` puts packages.
+fn peers() -> PathBuf {
+    std::env::var_os("WEFT_PEERS_DIR")
+        .map_or_else(|| tmp().parent().unwrap().join("peers"), PathBuf::from)
+}
+
+fn tmp() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|candidate| candidate.is_file())
+}
