@@ -191,9 +191,21 @@ impl Engine {
 
     fn retry_or_fail(&mut self, key: ExchangeKey, written: bool, error: ProxyError) {
         if self.may_retry(key, written) {
+            self.isolate(key);
             self.retry(key);
         } else {
             self.fail(key, error, "", false);
+        }
+    }
+
+    /// A request under which a lane died gets a lane to itself next time: it may be what the
+    /// server closed the connection for, and then takes nobody along; and it does not share the
+    /// fate of others a second time.
+    fn isolate(&mut self, key: ExchangeKey) {
+        if let Some(exchange) = self.exchanges.get_mut(key)
+            && exchange.class == Class::Shared
+        {
+            exchange.class = Class::Exclusive;
         }
     }
 
