@@ -89,6 +89,7 @@ fn run(args: &Args) -> Result<ExitCode> {
         }
     }
     let places = places(args)?;
+    println!("{}", machine());
     process::move_self_to(rounds::LOAD_CORE)?;
     let found = look_around(&rows, args, &places);
     let effort = Effort {
@@ -170,6 +171,26 @@ fn places(args: &Args) -> Result<Places> {
         dir,
         venv: peers.join("venv"),
     })
+}
+
+/// Where and when this runs, and what else the machine does at its beginning.
+fn machine() -> String {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let cpuinfo = read("/proc/cpuinfo");
+    let models: Vec<&str> = cpuinfo
+        .lines()
+        .filter_map(|line| line.strip_prefix("model name")?.split(": ").nth(1))
+        .collect();
+    let date = Command::new("date").args(["-u", "+%F %R"]).output();
+    format!(
+        "{} × {}, Linux {}, {} UTC, load average {}",
+        models.len(),
+        models.first().unwrap_or(&"unknown processor"),
+        read("/proc/sys/kernel/osrelease").trim(),
+        date.map(|said| String::from_utf8_lossy(&said.stdout).trim().to_owned())
+            .unwrap_or_default(),
+        read("/proc/loadavg").split(' ').next().unwrap_or_default(),
+    )
 }
 
 /// Builds what is Weft's own, in release mode.
