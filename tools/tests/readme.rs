@@ -1,0 +1,382 @@
+//! What the README and the guides say is true: blocks of RON are files that pass the check,
+//! commands and their options exist, paths and links lead somewhere, and the tour runs.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed, and says why"
+)]
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+const WEFT: &str = env!("CARGO_BIN_EXE_weft");
+
+/// The pages whose paths, links and commands are tried.
+const PAGES: [&str; 3] = ["README.md", "docs/operating.md", "docs/architecture.md"];
+
+/// How long anything may take here.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[test]
+fn each_block_of_ron_in_the_readme_is_the_file_that_it_names() {
+    let blocks = blocks(&page("README.md"), "ron");
+    assert!(blocks.len() >= 2);
+    for block in blocks {
+        let (title, text) = block.split_once('\n').unwrap();
+        let path = title.strip_prefix("// ").unwrap();
+        assert!(
+            page(path).ends_with(text),
+            "{path} is not as the README shows it"
+        );
+    }
+}
+
+#[test]
+fn the_configuration_of_the_tour_passes_the_check() {
+    let output = weft(&["check", "docs/examples/shop.ron"]);
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn every_command_on_the_pages_exists_with_its_options() {
+    let mut tried = 0;
+    for name in PAGES {
+        for line in commands(&page(name)) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            match words.as_slice() {
+                ["cargo", "run", "--release", "--", rest @ ..] | ["weft", rest @ ..] => {
+                    assert_options(rest, &line);
+                }
+                ["cargo", "run" | "test" | "bench", rest @ ..] => assert_targets(rest, &line),
+                ["cargo", "build", "--release"] | ["kill", ..] | ["curl", ..] => {}
+                [script, ..] if script.contains('/') => assert_exists(script, &line),
+                _ => panic!("a command that this test does not know: {line}"),
+            }
+            tried += 1;
+        }
+    }
+    assert!(tried >= 20, "{tried} commands were found");
+}
+
+#[test]
+fn every_link_and_path_on_the_pages_leads_somewhere() {
+    for name in PAGES {
+        let text = page(name);
+        let folder = Path::new(name).parent().unwrap();
+        for target in text
+            .split("](")
+            .skip(1)
+            .map(|rest| rest.split(')').next().unwrap())
+        {
+            let target = target.split('#').next().unwrap();
+            if !target.is_empty() && !target.starts_with("http") {
+                assert_exists(&folder.join(target).display().to_string(), name);
+            }
+        }
+        for row in text.lines().filter(|line| line.starts_with("| `")) {
+            let first = row.split('`').nth(1).unwrap();
+            if first.ends_with(".rs") {
+                // On the page about the engine, files are named without their folder.
+                let found = [
+                    "proxy/engine/src",
+                    "proxy/server/src",
+                    "proxy/server/src/worker",
+                ];
+                let found = found.iter().any(|f| root().join(f).join(first).exists());
+                assert!(found || root().join(first).exists(), "{name}: {first}");
+            }
+        }
+    }
+    let map = page("README.md");
+    let map = map.split("## Where things are").nth(1).unwrap();
+    let map = map.split("\n## ").next().unwrap();
+    for row in map.lines().filter(|line| line.starts_with("| `")) {
+        assert_exists(row.split('`').nth(1).unwrap(), row);
+    }
+}
+
+#[test]
+fn every_metric_is_explained_to_operators() {
+    let guide = page("docs/operating.md");
+    let names = page("proxy/server/src/metrics.rs");
+    let code = names.split("fn plain(").next().unwrap();
+    let mut found = 0;
+    for name in code.split('"').filter(|word| word.ends_with("_total")) {
+        assert!(
+            guide.contains(&format!("`{name}`")),
+            "{name} is not explained"
+        );
+        found += 1;
+    }
+    assert!(found >= 30, "{found}");
+}
+
+#[test]
+fn the_tour_runs_as_it_is_written() {
+    let mut tour = Tour::new();
+    let block = blocks(&page("README.md"), "sh tour").remove(0);
+    for line in block.lines() {
+        tour.step(line);
+    }
+    assert!(tour.proxy_drained, "the last line ends the proxy");
+}
+
+/// The tour on ports that are free, with the binary under test.
+struct Tour {
+    ports: BTreeMap<&'static str, String>,
+    folder: PathBuf,
+    running: Vec<Child>,
+    proxy_drained: bool,
+}
+
+impl Tour {
+    fn new() -> Self {
+        let fixed = [
+            "127.0.0.1:7000",
+            "127.0.0.1:9001",
+            "127.0.0.1:9002",
+            "127.0.0.1:9901",
+        ];
+        // All at once, so that no two are the same.
+        let bound: Vec<TcpListener> = fixed
+            .iter()
+            .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
+            .collect();
+        let ports = fixed
+            .iter()
+            .zip(&bound)
+            .map(|(fixed, bound)| (*fixed, bound.local_addr().unwrap().to_string()))
+            .collect();
+        let folder = std::env::temp_dir().join(format!("weft-tour-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("docs/examples")).unwrap();
+        let protocols = folder.join("protocols/length-id");
+        std::fs::create_dir_all(&protocols).unwrap();
+        let tour = Self {
+            ports,
+            folder,
+            running: Vec::new(),
+            proxy_drained: false,
+        };
+        let config = tour.with_ports(&page("docs/examples/shop.ron"));
+        std::fs::write(tour.folder.join("docs/examples/shop.ron"), config).unwrap();
+        let description = page("protocols/length-id/protocol.ron");
+        std::fs::write(protocols.join("protocol.ron"), description).unwrap();
+        tour
+    }
+
+    fn with_ports(&self, text: &str) -> String {
+        self.ports
+            .iter()
+            .fold(text.to_owned(), |text, (fixed, free)| {
+                text.replace(fixed, free)
+            })
+    }
+
+    fn step(&mut self, line: &str) {
+        let line = self.with_ports(line).replace("--seconds 5", "--seconds 1");
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            ["weft", arguments @ .., "&"] => self.start(arguments),
+            ["weft", arguments @ ..] => {
+                let output = self.command(arguments).output().unwrap();
+                assert!(output.status.success(), "{line}: {output:?}");
+            }
+            ["curl", "-s", url] => {
+                let url = url.strip_prefix("http://").unwrap();
+                let (address, path) = url.split_once('/').unwrap();
+                let body = get(address.parse().unwrap(), path).unwrap();
+                assert!(body.contains("shop"), "{line}: {body}");
+            }
+            ["kill", "-HUP", "$!"] => {
+                self.signal_last(Signal::HUP);
+                let address = self.ports["127.0.0.1:9901"].parse().unwrap();
+                wait_until("the reload is in force", || {
+                    get(address, "config").is_some_and(|body| body.contains("\"in_force\": true"))
+                });
+            }
+            ["kill", "$!"] => {
+                self.signal_last(Signal::TERM);
+                let status = self.running.last_mut().unwrap().wait().unwrap();
+                self.proxy_drained = status.success();
+            }
+            _ => panic!("a step that this test does not know: {line}"),
+        }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(WEFT);
+        command.args(arguments).current_dir(&self.folder);
+        command
+    }
+
+    /// Starts a server and waits until it listens.
+    fn start(&mut self, arguments: &[&str]) {
+        let mut command = self.command(arguments);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        self.running.push(child.unwrap());
+        let at = arguments.iter().position(|word| *word == "--listen");
+        let address: SocketAddr = match at {
+            Some(at) => arguments[at + 1].parse().unwrap(),
+            None => self.ports["127.0.0.1:9901"].parse().unwrap(),
+        };
+        wait_until("it listens", || TcpStream::connect(address).is_ok());
+    }
+
+    fn signal_last(&self, signal: Signal) {
+        kill_process(Pid::from_child(self.running.last().unwrap()), signal).unwrap();
+    }
+}
+
+impl Drop for Tour {
+    fn drop(&mut self) {
+        for child in &mut self.running {
+            // Those that have ended cannot be killed, and that is well.
+            let _ended = child.kill();
+            let _status = child.wait();
+        }
+        let _left = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < PATIENCE, "not in time: {what}");
+        std::thread::yield_now();
+    }
+}
+
+fn get(address: SocketAddr, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    write!(
+        stream,
+        "GET /{path} HTTP/1.1\r\nHost: weft\r\nConnection: close\r\n\r\n"
+    )
+    .ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    answer.starts_with("HTTP/1.1 200").then_some(answer)
+}
+
+fn weft(arguments: &[&str]) -> Output {
+    Command::new(WEFT)
+        .args(arguments)
+        .current_dir(root())
+        .output()
+        .unwrap()
+}
+
+/// The subcommand is there and its help names every option.
+fn assert_options(words: &[&str], line: &str) {
+    let output = weft(&[words[0], "--help"]);
+    assert!(output.status.success(), "{line}: there is no such command");
+    let help = String::from_utf8(output.stdout).unwrap();
+    for option in words.iter().filter(|word| word.starts_with("--")) {
+        assert!(help.contains(option), "{line}: there is no {option}");
+    }
+}
+
+/// The packages are there and have the tests and binaries that are named.
+fn assert_targets(words: &[&str], line: &str) {
+    let members = page("Cargo.toml");
+    let members = members.split("members = [").nth(1).unwrap();
+    let members = members.split(']').next().unwrap();
+    let mut manifests: Vec<(PathBuf, String)> = members
+        .split('"')
+        .skip(1)
+        .step_by(2)
+        .map(|member| (root().join(member), page(&format!("{member}/Cargo.toml"))))
+        .collect();
+    let mut named = Vec::new();
+    for pair in words.windows(2) {
+        match *pair {
+            ["-p", name] => {
+                let line_of_name = format!("name = \"{name}\"\n");
+                let found = manifests.iter().find(|(_, m)| m.contains(&line_of_name));
+                named.push(found.unwrap_or_else(|| panic!("{line}: no {name}")).clone());
+            }
+            ["--test" | "--bin" | "--bench", target] => {
+                if !named.is_empty() {
+                    manifests.clone_from(&named);
+                }
+                let entry = format!("name = \"{target}\"\n");
+                let found = manifests.iter().any(|(folder, manifest)| {
+                    let file = folder.join("tests").join(format!("{target}.rs"));
+                    manifest.contains(&entry) || file.exists()
+                });
+                assert!(found, "{line}: there is no {target}");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Lines of shell blocks, and spans of code that begin like a command.
+fn commands(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for kind in ["sh", "sh tour"] {
+        for block in blocks(text, kind) {
+            found.extend(
+                block
+                    .lines()
+                    .map(|line| line.trim_end_matches(" &").to_owned()),
+            );
+        }
+    }
+    for span in text.split('`').skip(1).step_by(2) {
+        let starts = [
+            "weft ",
+            "cargo run",
+            "cargo test",
+            "cargo bench",
+            "benches/",
+            "tests/",
+        ];
+        let script = span.contains('/') && !span.contains('.') || span.ends_with(".sh");
+        let is_command = span.starts_with("weft ") || span.starts_with("cargo ");
+        if starts.iter().any(|start| span.starts_with(start)) && (is_command || script) {
+            found.push(span.replace(['[', ']'], ""));
+        }
+    }
+    found
+}
+
+/// The texts of the fenced blocks of a kind.
+fn blocks(text: &str, kind: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut current: Option<String> = None;
+    for line in text.lines() {
+        match &mut current {
+            Some(block) if line == "```" => {
+                found.push(std::mem::take(block));
+                current = None;
+            }
+            Some(block) => {
+                block.push_str(line);
+                block.push('\n');
+            }
+            None if line == format!("```{kind}") => current = Some(String::new()),
+            None => {}
+        }
+    }
+    found
+}
+
+fn assert_exists(path: &str, place: &str) {
+    assert!(root().join(path).exists(), "{place}: there is no {path}");
+}
+
+fn page(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
