@@ -17,16 +17,23 @@ const NONE: u32 = u32::MAX;
 /// In a crowded far slot the exact minimum is not worth a walk: the wheel wakes at its start.
 const WALK_MAX: usize = 32;
 
-/// A timer that is set. Its owner forgets it when it goes off.
+/// A timer that is set. Once it went off it cancels nothing, although its place serves another:
+/// several go off at once, and the owner of a later one may be gone before its turn comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Timer(u32);
+pub(crate) struct Timer {
+    index: u32,
+    generation: u32,
+}
 
 impl Timer {
     /// No timer.
-    pub(crate) const NONE: Self = Self(NONE);
+    pub(crate) const NONE: Self = Self {
+        index: NONE,
+        generation: 0,
+    };
 
     pub(crate) const fn is_set(self) -> bool {
-        self.0 != NONE
+        self.index != NONE
     }
 }
 
@@ -50,6 +57,8 @@ struct Node<T> {
     level: u8,
     slot: u8,
     live: bool,
+    /// How often the place was given up.
+    generation: u32,
     item: T,
 }
 
@@ -68,18 +77,20 @@ impl<T: Copy> Wheel<T> {
     pub(crate) fn set(&mut self, deadline: Nanos, item: T) -> Timer {
         let tick = (deadline.0 >> TICK_BITS) + 1;
         let tick = tick.clamp(self.tick + 1, self.tick + TICKS_MAX);
-        let node = Node {
+        let mut node = Node {
             tick,
             previous: NONE,
             next: NONE,
             level: 0,
             slot: 0,
             live: true,
+            generation: 0,
             item,
         };
         let index = self.free;
         let index = if let Some(spare) = self.nodes.get_mut(index as usize) {
             self.free = spare.next;
+            node.generation = spare.generation;
             *spare = node;
             index
         } else {
@@ -87,13 +98,21 @@ impl<T: Copy> Wheel<T> {
             (self.nodes.len() - 1) as u32
         };
         self.hang(index);
-        Timer(index)
+        let generation = self
+            .nodes
+            .get(index as usize)
+            .map_or(0, |node| node.generation);
+        Timer { index, generation }
     }
 
     /// Cancels a timer and forgets it.
     pub(crate) fn cancel(&mut self, timer: &mut Timer) {
-        let index = std::mem::replace(&mut timer.0, NONE);
-        if self.nodes.get(index as usize).is_some_and(|node| node.live) {
+        let Timer { index, generation } = std::mem::replace(timer, Timer::NONE);
+        if self
+            .nodes
+            .get(index as usize)
+            .is_some_and(|node| node.live && node.generation == generation)
+        {
             self.unhang(index);
             self.release(index);
         }
@@ -231,6 +250,7 @@ impl<T: Copy> Wheel<T> {
     fn release(&mut self, index: u32) {
         if let Some(node) = self.nodes.get_mut(index as usize) {
             node.live = false;
+            node.generation = node.generation.wrapping_add(1);
             node.next = self.free;
             self.free = index;
         }
@@ -293,6 +313,18 @@ mod tests {
                 assert!(set.is_empty());
             }
         }
+    }
+
+    #[test]
+    fn a_timer_that_went_off_does_not_cancel_the_one_that_took_its_place() {
+        let mut wheel = Wheel::new();
+        let mut due = Vec::new();
+        let mut first = wheel.set(ms(5), "first");
+        wheel.advance(ms(10), &mut due);
+        wheel.set(ms(15), "second");
+        wheel.cancel(&mut first);
+        wheel.advance(ms(20), &mut due);
+        assert_eq!(due, ["first", "second"]);
     }
 
     #[test]
