@@ -171,12 +171,13 @@ impl<'a> Driver<'a> {
             return false;
         }
         let waiting = self.clients.iter().any(|client| client.window.open() > 0);
-        !waiting
-            || self.now_ns >= self.send_until_ns.min(self.stopped_at()) + nanos(self.plan.grace)
+        !waiting || self.now_ns >= self.ends_ns().saturating_add(nanos(self.plan.grace))
     }
 
-    fn stopped_at(&self) -> u64 {
-        self.live.stopped_at_ns().unwrap_or(u64::MAX)
+    /// When sending ends, or ended.
+    fn ends_ns(&self) -> u64 {
+        let stopped_ns = self.live.stopped_at_ns().unwrap_or(u64::MAX);
+        self.send_until_ns.min(stopped_ns)
     }
 
     /// How long nothing has to be done if no socket is ready.
@@ -458,6 +459,11 @@ impl<'a> Driver<'a> {
             while let Some(due) = schedule.take_due(self.now_ns) {
                 self.backlog.push_back(due);
             }
+        }
+        // What is sent late in the grace would count as lost without having had its time.
+        let last_ns = self.ends_ns().saturating_add(nanos(self.plan.grace / 2));
+        if self.now_ns >= last_ns {
+            return;
         }
         let mut touched = Vec::new();
         while let Some(intended_ns) = self.backlog.front().copied()

@@ -88,6 +88,19 @@ fn an_open_loop_counts_the_wait_for_a_free_connection() {
 }
 
 #[test]
+fn a_backlog_that_outlasts_the_run_is_unsent_and_not_lost() {
+    let backend = serve(Protocol::Acme, Behaviour::slow(Duration::from_millis(20)));
+    let mut plan = plan(&backend, Protocol::Acme);
+    (plan.connections, plan.in_flight) = (1, 1);
+    plan.rate = Some(1_000.0);
+    plan.grace = Duration::from_millis(400);
+    let report = run(plan);
+    assert!(report.is_clean(), "{:?}", report.tally);
+    assert!(report.unsent > 0);
+    assert_eq!(report.unsent + report.tally.sum().ok, 100);
+}
+
+#[test]
 fn answers_out_of_order_are_matched_by_id_and_are_wrong_by_position() {
     let backend = serve(Protocol::Acme, Behaviour::reversing());
     let mut plan = plan(&backend, Protocol::Acme);
