@@ -13,26 +13,24 @@ const WRONG: u8 = 2;
 pub(crate) struct Args {
     /// The configuration file (RON).
     file: PathBuf,
+    /// Prints one JSON object instead.
+    #[arg(long)]
+    json: bool,
 }
 
-/// Prints every complaint; succeeds where there is none.
+/// Prints every complaint and what the file configures; succeeds where there is no complaint.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    match config::load(&args.file) {
-        Ok(config) => {
-            println!(
-                "{}: good: {} listeners, {} services, {} routes",
-                args.file.display(),
-                config.listeners.len(),
-                config.services.len(),
-                config.routes.len()
-            );
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(complaints) => {
-            for complaint in &complaints {
-                eprintln!("{complaint}");
-            }
-            Ok(ExitCode::from(WRONG))
-        }
+    let report = config::check(&args.file);
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else if report.is_good() {
+        println!("{report}");
+    } else {
+        eprintln!("{report}");
     }
+    Ok(if report.is_good() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(WRONG)
+    })
 }

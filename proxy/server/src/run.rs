@@ -85,6 +85,7 @@ enum Told {
 }
 
 async fn live(path: &Path, config: Config) -> u8 {
+    tell_warnings(&config);
     let mut drain = config.drain;
     // Before anything listens: a signal that comes early must not kill the process.
     let mut signals = match Signals::new() {
@@ -127,14 +128,15 @@ fn reload(path: &Path, server: &Server) -> Option<Drain> {
     let config = match config::load(path) {
         Ok(config) => config,
         Err(complaints) => {
+            server.reload_refused(&complaints);
             tracing::error!("reload refused, the old configuration stays in force");
             for complaint in &complaints {
                 tracing::error!("{complaint}");
             }
-            server.reload_refused(&complaints);
             return None;
         }
     };
+    tell_warnings(&config);
     let drain = config.drain;
     match server.reload(config) {
         Ok(()) => {
@@ -145,6 +147,13 @@ fn reload(path: &Path, server: &Server) -> Option<Drain> {
             tracing::error!("reload refused, the old configuration stays in force: {error}");
             None
         }
+    }
+}
+
+/// What is probably not meant in a configuration that can be run.
+fn tell_warnings(config: &Config) {
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
     }
 }
 

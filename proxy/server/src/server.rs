@@ -310,15 +310,16 @@ impl Core {
         result
     }
 
-    fn try_reload(&self, config: Config) -> Result<(), StartError> {
+    fn try_reload(&self, mut config: Config) -> Result<(), StartError> {
         let mut control = self.control();
+        config.share_codecs(&control.config);
         let workers = self.shared.workers.len();
         let mut next_id = control.next_id;
         let new = bind_missing(&config, &control.bound, workers, &mut next_id)?;
         // Nothing can fail from here on.
         control.next_id = next_id;
-        let version = control.state.version + 1;
-        let (state, indices) = reconcile(&control.state.listeners, config.state(version));
+        let next = config.state_after(&control.state);
+        let (state, indices) = reconcile(&control.state.listeners, next);
         control.state = Arc::new(state);
         let (mut kept, gone): (Vec<Bound>, Vec<Bound>) = std::mem::take(&mut control.bound)
             .into_iter()

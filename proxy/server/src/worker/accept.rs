@@ -136,7 +136,7 @@ impl Worker {
         }
         self.accept_paused = true;
         self.counters.accept_pauses += 1;
-        let now = self.clock.now();
+        let now = self.now();
         let text = format!("accepting pauses: {reason}");
         if let Some(suppressed) = self.complaints.admit(now.monotonic, &text) {
             tracing::warn!(worker = self.number, suppressed, "{text}");
@@ -180,7 +180,7 @@ impl Worker {
 
     /// Tells the engine of a client.
     fn welcome(&mut self, stream: Stream, listener: usize) {
-        let now = self.clock.now();
+        let now = self.now();
         let conn = match self.engine.accepted(now, listener) {
             Ok(conn) => conn,
             Err(refused) => {

@@ -83,13 +83,13 @@ impl Worker {
         if let Some(handle) = self.handle() {
             handle.client_went();
         }
-        let now = self.clock.now();
+        let now = self.now();
         self.put_off(now, LINGER, Due::Linger(conn));
         self.again.push(Token::Conn(conn));
     }
 
     fn report(&mut self, conn: ConnId, text: &str) {
-        let now = self.clock.now();
+        let now = self.now();
         let Some(suppressed) = self.complaints.admit(now.monotonic, text) else {
             return;
         };

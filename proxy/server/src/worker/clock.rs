@@ -41,14 +41,6 @@ impl Clock {
             unix: self.unix_at_began.saturating_add(elapsed),
         }
     }
-
-    /// The instant of a moment on this clock; `None` if it never comes.
-    pub(crate) fn instant(&self, moment: Nanos) -> Option<Instant> {
-        if moment == Nanos::NEVER {
-            return None;
-        }
-        self.began.checked_add(Duration::from_nanos(moment.0))
-    }
 }
 
 /// Since the Unix epoch; zero if the machine's clock stands before it.

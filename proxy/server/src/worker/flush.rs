@@ -14,7 +14,7 @@ impl Worker {
         self.engine.take_dirty(&mut dirty);
         let any = !dirty.is_empty();
         if any {
-            let now = self.clock.now();
+            let now = self.recent();
             for conn in dirty.drain(..) {
                 self.write(now, conn);
             }

@@ -22,16 +22,15 @@ mod ready;
 mod record;
 mod socket;
 mod thread;
+mod timer;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::future::Future;
-use std::pin::Pin;
+use std::io;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use tokio::time::Sleep;
 use weft_engine::{AccessRecord, Action, ConnId, Engine, Nanos, Now};
 
 pub(crate) use files::Files;
@@ -46,6 +45,7 @@ use clock::Clock;
 use complain::Complaints;
 use ready::Token;
 use socket::{Phase, Socket, Sockets};
+use timer::Timer;
 
 /// The one buffer that all sockets of a worker are read into.
 const SCRATCH_BYTES: usize = 128 << 10;
@@ -90,15 +90,23 @@ pub(crate) struct Worker {
     dirty: Vec<ConnId>,
     actions: Vec<Action>,
     records: Vec<AccessRecord>,
-    // The one timer and what it is set to.
-    timer: Option<Pin<Box<Sleep>>>,
-    timer_at: Option<Nanos>,
+    timer: Timer,
+    /// The last time that was read in this turn.
+    read_at: Option<Now>,
 }
 
 impl Worker {
     /// A worker in the runtime of the current thread.
-    pub(crate) fn new(number: usize, shared: Arc<Shared>, seed: u64) -> Option<Self> {
-        let launch = shared.workers.get(number)?.launch();
+    ///
+    /// # Errors
+    /// The kernel gives no timer.
+    pub(crate) fn new(number: usize, shared: Arc<Shared>, seed: u64) -> io::Result<Self> {
+        let handle = shared
+            .workers
+            .get(number)
+            .ok_or(io::ErrorKind::InvalidInput)?;
+        let launch = handle.launch();
+        let timer = Timer::new(&handle.ready)?;
         let mut worker = Self {
             number,
             engine: Engine::new(launch.state, launch.settings, seed),
@@ -121,11 +129,11 @@ impl Worker {
             dirty: Vec::new(),
             actions: Vec::new(),
             records: Vec::new(),
-            timer: None,
-            timer_at: None,
+            timer,
+            read_at: None,
         };
         worker.take_listeners(launch.listeners);
-        Some(worker)
+        Ok(worker)
     }
 
     fn handle(&self) -> Option<&Handle> {
@@ -134,8 +142,9 @@ impl Worker {
 
     /// One turn; `true` when the worker has ended.
     pub(crate) fn turn(&mut self, context: &mut Context<'_>) -> bool {
+        self.read_at = None;
         self.serve_ready(context.waker());
-        let now = self.clock.now();
+        let now = self.recent();
         self.serve_due(now);
         if self
             .engine
@@ -160,7 +169,7 @@ impl Worker {
         if unsettled || !self.again.is_empty() {
             context.waker().wake_by_ref();
         }
-        self.arm(context);
+        self.arm();
         false
     }
 
@@ -179,6 +188,7 @@ impl Worker {
                 Token::Conn(conn) => self.pump(conn),
                 Token::Listener(id) => self.accept(id),
                 Token::Mailbox => self.read_mail(),
+                Token::Timer => self.timer.fired(),
             }
         }
         self.tokens = tokens;
@@ -203,35 +213,30 @@ impl Worker {
         self.due.push(Reverse((now.monotonic.after(delay), due)));
     }
 
-    /// Sets the timer to whatever comes first, if that changed.
-    fn arm(&mut self, context: &mut Context<'_>) {
+    /// The time of an event; read for each.
+    fn now(&mut self) -> Now {
+        let now = self.clock.now();
+        self.read_at = Some(now);
+        now
+    }
+
+    /// The time of this turn's latest event: near enough for what only follows from events.
+    fn recent(&mut self) -> Now {
+        match self.read_at {
+            Some(now) => now,
+            None => self.now(),
+        }
+    }
+
+    /// Sets the timer to whatever comes first.
+    fn arm(&mut self) {
         let shell = self.due.peek().map(|Reverse((at, _))| *at);
         let next = match (self.engine.next_deadline(), shell) {
             (Some(engine), Some(shell)) => Some(engine.min(shell)),
             (engine, shell) => engine.or(shell),
         };
-        if next == self.timer_at && self.timer.is_some() == next.is_some() {
-            return;
-        }
-        self.timer_at = next;
-        let Some(instant) = next.and_then(|at| self.clock.instant(at)) else {
-            self.timer = None;
-            return;
-        };
-        let instant = tokio::time::Instant::from_std(instant);
-        if let Some(timer) = &mut self.timer {
-            timer.as_mut().reset(instant);
-        } else {
-            self.timer = Some(Box::pin(tokio::time::sleep_until(instant)));
-        }
-        if let Some(timer) = &mut self.timer
-            && timer.as_mut().poll(context).is_ready()
-        {
-            // Already due: the next turn follows at once and sets the timer anew.
-            self.timer_at = None;
-            self.timer = None;
-            context.waker().wake_by_ref();
-        }
+        let now = self.recent();
+        self.timer.arm(now.monotonic, next);
     }
 
     /// Does what other threads ask for.
@@ -255,7 +260,7 @@ impl Worker {
         let Some(launch) = self.handle().map(Handle::launch) else {
             return;
         };
-        let now = self.clock.now();
+        let now = self.now();
         self.engine.new_state(now, launch.state);
         self.options = launch.sockets;
         if !self.draining {
@@ -267,7 +272,7 @@ impl Worker {
         // Who is in the queue already was promised an answer.
         self.take_listeners(Vec::new());
         self.draining = true;
-        let now = self.clock.now();
+        let now = self.now();
         self.engine.drain(now, grace);
     }
 
@@ -276,7 +281,7 @@ impl Worker {
     }
 
     fn view(&mut self) -> WorkerView {
-        let now = self.clock.now();
+        let now = self.now();
         let mut shell = self.counters;
         shell.complaints = self.complaints.told;
         shell.complaints_suppressed = self.complaints.suppressed;

@@ -18,7 +18,7 @@ use crate::listen::set_stream_options;
 impl Worker {
     /// Begins to connect.
     pub(super) fn open(&mut self, conn: ConnId, address: &InstanceAddress, timeout: Duration) {
-        let now = self.clock.now();
+        let now = self.now();
         let stream = match begin_connect(address, &self.options).and_then(Stream::watch) {
             Ok(stream) => stream,
             Err(error) => {
@@ -54,7 +54,7 @@ impl Worker {
             Poll::Pending => {}
             Poll::Ready(Ok(())) => {
                 socket.phase = Phase::Open;
-                let now = self.clock.now();
+                let now = self.now();
                 self.engine.connected(now, conn);
                 // Whatever was to be written before had to wait for this.
                 self.dirty.push(conn);
@@ -63,7 +63,7 @@ impl Worker {
             }
             Poll::Ready(Err(error)) => {
                 self.remove(conn);
-                let now = self.clock.now();
+                let now = self.now();
                 self.engine.connect_failed(now, conn, failure_of(&error));
             }
         }

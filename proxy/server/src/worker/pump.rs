@@ -35,7 +35,7 @@ impl Worker {
                     if let Some(socket) = self.sockets.get_mut(conn) {
                         socket.read_ended = true;
                     }
-                    let now = self.clock.now();
+                    let now = self.now();
                     self.engine.end_of_stream(now, conn);
                     return;
                 }
@@ -69,7 +69,7 @@ impl Worker {
 
     /// Hands the first `n` bytes of the scratch buffer to the engine.
     fn give(&mut self, conn: ConnId, n: usize) {
-        let now = self.clock.now();
+        let now = self.now();
         self.serving = Some((conn, n));
         if let Some(bytes) = self.scratch.get(..n) {
             self.engine.bytes(now, conn, bytes);
@@ -80,7 +80,7 @@ impl Worker {
     /// A connection broke.
     pub(super) fn lose(&mut self, conn: ConnId) {
         self.remove(conn);
-        let now = self.clock.now();
+        let now = self.now();
         self.engine.closed(now, conn);
     }
 

@@ -19,6 +19,8 @@ pub(crate) enum Token {
     Listener(u64),
     /// Another thread left a command.
     Mailbox,
+    /// The timer fired.
+    Timer,
 }
 
 /// The tokens that woke, and the task to wake.

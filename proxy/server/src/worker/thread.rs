@@ -74,15 +74,12 @@ fn run(shared: &Arc<Shared>, number: usize) {
 fn run_once(shared: &Arc<Shared>, number: usize) -> io::Result<Exit> {
     let runtime = Builder::new_current_thread()
         .enable_io()
-        .enable_time()
         .event_interval(EVENT_INTERVAL)
         .max_io_events_per_tick(EVENTS_PER_WAIT)
         .build_local(LocalOptions::default())?;
     let seed = seed_of(number);
     runtime.block_on(async {
-        let Some(worker) = Worker::new(number, Arc::clone(shared), seed) else {
-            return Ok(Exit::Done);
-        };
+        let worker = Worker::new(number, Arc::clone(shared), seed)?;
         let turns = tokio::task::unconstrained(Turns { worker });
         // As a task of its own: waking the outer future would cost a system call.
         tokio::task::spawn_local(turns)
