@@ -23,6 +23,7 @@ mod idle;
 mod kill_restart;
 mod leftovers;
 mod outage;
+mod panics;
 mod placement;
 mod reload;
 mod round_trip;
