@@ -8,7 +8,7 @@ use crate::admit::Incoming;
 use crate::balance::{Choice, Choosing};
 use crate::engine::PoolName;
 use crate::exchange::{Class, ExchangeKey, Phase};
-use crate::instance::InstanceKey;
+use crate::instance::{InstanceKey, Reach};
 use crate::lane::LaneKey;
 use crate::{Engine, Nanos};
 
@@ -164,6 +164,10 @@ impl Engine {
         let Some(run) = self.instances.get_mut(pool.instance) else {
             return;
         };
+        if now < run.open_after || matches!(run.reach, Reach::Down { .. }) {
+            // What waits here moves on when the last lane of the pool has failed.
+            return;
+        }
         let serial = now < run.serial_until;
         let (lanes_max, depth) = (run.lanes.lanes_max as usize, run.lanes.depth);
         let found = run.pool_or_new(pool.class, pool.facets.as_ref());

@@ -30,6 +30,8 @@ pub(crate) struct InstanceRun {
     pub(crate) reach: Reach,
     /// A lane broke with work on it, and no answer has come since.
     pub(crate) doubted: bool,
+    /// A connect failed while other lanes stand: no other is begun before this moment.
+    pub(crate) open_after: Nanos,
     /// Connects that failed in a row.
     pub(crate) failures: u32,
     pub(crate) timer: Timer,
@@ -93,6 +95,7 @@ impl InstanceRun {
             withdrawn: false,
             reach: Reach::Up,
             doubted: false,
+            open_after: Nanos(0),
             failures: 0,
             timer: Timer::NONE,
             latency: PeakEwma::new(start),

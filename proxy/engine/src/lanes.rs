@@ -192,6 +192,9 @@ impl Engine {
             return self.close_lane(key, CloseCause::Untrusted);
         }
         self.discard_rest(key, answer.missing());
+        if answer.head.more {
+            return;
+        }
         if let Some(lane) = self.lanes.get_mut(key) {
             lane.state = LaneState::Login(left.saturating_sub(1));
         }

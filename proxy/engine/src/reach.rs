@@ -22,6 +22,7 @@ impl Engine {
         };
         let was_out = run.reach != Reach::Up;
         run.failures = 0;
+        run.open_after = Nanos(0);
         run.reach = Reach::Up;
         run.last_pick = now;
         if run.growth.trial {
@@ -51,12 +52,11 @@ impl Engine {
             return;
         };
         run.latency.observe(now, crate::loss::PENALTY_NS);
-        run.failures = run.failures.saturating_add(1);
-        if stands {
-            run.growth.trial = false;
-            run.growth.rest_until = now.after(Duration::from_secs(5));
+        if matches!(run.reach, Reach::Down { until } if until > now) || run.open_after > now {
+            // Connects that were begun together fail together: that is one failure.
             return;
         }
+        run.failures = run.failures.saturating_add(1);
         // Full jitter over an exponential cap, and never less than the minimum.
         let cap = min
             .saturating_mul(1u32 << run.failures.min(16))
@@ -64,6 +64,15 @@ impl Engine {
             .max(min);
         let wait = self.rng.u64(min.as_nanos() as u64..=cap.as_nanos() as u64);
         let until = Nanos(now.0.saturating_add(wait));
+        if stands {
+            // It serves, but takes no more connections for now.
+            run.growth.trial = false;
+            run.growth.rest_until = now.after(Duration::from_secs(5));
+            run.open_after = until;
+            self.wheel.cancel(&mut run.timer);
+            run.timer = self.wheel.set(until, Alarm::Instance(key));
+            return;
+        }
         let first = run.reach == Reach::Up;
         run.reach = Reach::Down { until };
         let text = format!("instance {}: connect failed ({failure:?})", run.instance.id);
@@ -81,6 +90,13 @@ impl Engine {
         run.timer = Timer::NONE;
         let index = run.service;
         if !matches!(run.reach, Reach::Down { .. }) {
+            // More lanes may be opened again to what waits for one.
+            let waiting = run.pools.iter().filter(|pool| !pool.queue.is_empty());
+            self.pump.extend(waiting.map(|pool| PoolName {
+                instance: key,
+                class: pool.class,
+                facets: pool.facets.clone(),
+            }));
             return;
         }
         let Some(service) = self.services.get_mut(index) else {
