@@ -1,0 +1,517 @@
+//! Client actors: they pipeline, match answers by id or by position, leave in the middle of a
+//! frame, read slowly, half-close, and tell the oracle what they saw.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+use weft_codec::{Effect, Kind};
+
+mod plan;
+pub(crate) use plan::{ClientPlan, Ids};
+
+use crate::message::{Dialect, Message};
+use crate::network::{Notice, Owner, Socket};
+use crate::oracle::Seen;
+use crate::plan::{MS, S};
+use crate::stream::Stream;
+use crate::world::Core;
+
+const TIMER_CONNECT: u64 = 0;
+const TIMER_PUMP: u64 = 1;
+const TIMER_READ: u64 = 2;
+const TIMER_PATIENCE: u64 = 3;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Between,
+    Connecting,
+    Greeting,
+    Open,
+    Done,
+}
+
+/// A client.
+#[derive(Debug)]
+pub(crate) struct Client {
+    index: usize,
+    plan: ClientPlan,
+    dialect: Rc<dyn Dialect>,
+    phase: Phase,
+    generation: u64,
+    socket: Option<Socket>,
+    stream: Stream,
+    issued: u32,
+    pending: BTreeMap<u64, VecDeque<u64>>,
+    in_flight: usize,
+    one_ways: VecDeque<(u64, u64)>,
+    queued: u64,
+    next_issue: u64,
+    next_read: u64,
+    split_until: u64,
+    leaves_at: Option<u64>,
+    pinned: bool,
+    half_closed: bool,
+    quit: bool,
+    /// When it was done.
+    pub(crate) done_at: u64,
+}
+
+impl Client {
+    pub(crate) fn new(index: usize, plan: ClientPlan, dialect: Rc<dyn Dialect>) -> Self {
+        Self {
+            index,
+            plan,
+            dialect,
+            phase: Phase::Between,
+            generation: 0,
+            socket: None,
+            stream: Stream::default(),
+            issued: 0,
+            pending: BTreeMap::new(),
+            in_flight: 0,
+            one_ways: VecDeque::new(),
+            queued: 0,
+            next_issue: 0,
+            next_read: 0,
+            split_until: 0,
+            leaves_at: None,
+            pinned: false,
+            half_closed: false,
+            quit: false,
+            done_at: 0,
+        }
+    }
+
+    /// Begins its life.
+    pub(crate) fn start(&mut self, core: &mut Core) {
+        let wait = core.rng.u64(self.plan.start.0..=self.plan.start.1);
+        self.timer(core, wait, TIMER_CONNECT);
+    }
+
+    /// Whether it has nothing more to do.
+    pub(crate) fn is_done(&self) -> bool {
+        self.phase == Phase::Done
+    }
+
+    /// What it waits for, in words.
+    pub(crate) fn state(&self) -> String {
+        format!(
+            "client {} {:?}: socket {:?}, connection {} of {}, issued {} of {}, {} in flight, {} unsent, \
+             {} partial, half-closed {}, ended {}",
+            self.index,
+            self.phase,
+            self.socket,
+            self.generation,
+            self.plan.connections,
+            self.issued,
+            self.plan.requests,
+            self.in_flight,
+            self.stream.unsent(),
+            self.stream.partial(),
+            self.half_closed,
+            self.stream.ended,
+        )
+    }
+
+    fn timer(&self, core: &mut Core, wait: u64, kind: u64) {
+        core.timer(wait, Owner::Client(self.index), self.generation << 8 | kind);
+    }
+
+    /// A timer of its own fired.
+    pub(crate) fn timer_fired(&mut self, core: &mut Core, token: u64) {
+        if token >> 8 != self.generation {
+            return;
+        }
+        match token & 0xFF {
+            TIMER_CONNECT => self.connect(core),
+            TIMER_PUMP => self.pump(core),
+            TIMER_READ => self.readable(core),
+            TIMER_PATIENCE if self.in_flight > 0 => self.leave(core),
+            _ => {}
+        }
+    }
+
+    fn connect(&mut self, core: &mut Core) {
+        self.generation += 1;
+        if self.generation > u64::from(self.plan.connections) {
+            self.phase = Phase::Done;
+            self.done_at = core.now;
+            return;
+        }
+        self.phase = Phase::Connecting;
+        self.stream = Stream::default();
+        self.issued = 0;
+        self.queued = 0;
+        self.next_read = 0;
+        self.pinned = false;
+        self.half_closed = false;
+        self.quit = false;
+        let leaves = core.rng.u32(0..1_000) < self.plan.leaves_permille;
+        self.leaves_at = if leaves {
+            Some(core.rng.u64(0..=self.plan.stream_bytes()))
+        } else {
+            self.plan.leaves_at
+        };
+        let owner = Owner::Client(self.index);
+        self.socket = Some(
+            core.net
+                .connect(core.now, owner, self.plan.port, 5 * S, &mut core.rng),
+        );
+    }
+
+    /// The network tells it something.
+    pub(crate) fn notice(&mut self, core: &mut Core, socket: Socket, notice: Notice) {
+        if self.socket != Some(socket) {
+            return;
+        }
+        match notice {
+            Notice::Connected => {
+                self.split_until = core.now + 3 * MS;
+                if self.plan.writes_first {
+                    core.net.set_reading(core.now, socket, false);
+                }
+                self.phase = if self.plan.greeted {
+                    Phase::Greeting
+                } else {
+                    Phase::Open
+                };
+                if let Some((bytes, _, _)) = &self.plan.garbage {
+                    let bytes = bytes.clone();
+                    self.stream.say_bytes(&bytes);
+                }
+                self.pump(core);
+            }
+            Notice::Refused | Notice::TimedOut | Notice::Reset => self.lose(core),
+            Notice::Readable => self.readable(core),
+            Notice::Writable => self.pump(core),
+            Notice::Accepted(_) => {}
+        }
+    }
+
+    fn readable(&mut self, core: &mut Core) {
+        let Some(socket) = self.socket else { return };
+        if core.now < self.next_read {
+            let wait = self.next_read - core.now;
+            return self.timer(core, wait, TIMER_READ);
+        }
+        core.net.looked(socket);
+        while self.stream.fill(core, socket, self.plan.pace) {
+            if self.plan.pace.every > 0 {
+                self.next_read = core.now + self.plan.pace.every;
+                break;
+            }
+        }
+        self.understand(core);
+        if self.socket.is_none() {
+            return;
+        }
+        if self.stream.ended {
+            return self.finish_or_lose(core);
+        }
+        if core.net.can_read(socket) {
+            let wait = self.plan.pace.every;
+            self.timer(core, wait, TIMER_READ);
+        }
+        self.pump(core);
+    }
+
+    fn understand(&mut self, core: &mut Core) {
+        let dialect = Rc::clone(&self.dialect);
+        loop {
+            match self.stream.next(&*dialect, false) {
+                Ok(Some(message)) => self.got(core, &message),
+                Ok(None) => return,
+                Err(why) => {
+                    core.oracle
+                        .wrong(format!("client {} got garbage: {why}", self.index));
+                    return self.leave(core);
+                }
+            }
+        }
+    }
+
+    fn got(&mut self, core: &mut Core, message: &Message) {
+        core.trace(&[6, self.index as u64, message.nonce]);
+        let me = self.index;
+        core.say(|| {
+            let Message {
+                kind, id, nonce, ..
+            } = message;
+            format!(
+                "client {me} got {kind:?} id {id} nonce {nonce:#x} {:?}",
+                message.status
+            )
+        });
+        match message.kind {
+            Kind::Answer => {}
+            Kind::Pong => {
+                core.oracle.pings[0] += 1;
+                return;
+            }
+            Kind::Handshake => {
+                if self.phase == Phase::Greeting {
+                    self.phase = Phase::Open;
+                }
+                return;
+            }
+            Kind::Push | Kind::GoAway => return,
+            _ => {
+                let text = format!("client {} got a {:?}", self.index, message.kind);
+                return core.oracle.wrong(text);
+            }
+        }
+        let slot = if self.plan.in_order { 0 } else { message.id };
+        let waiting = self.pending.get_mut(&slot);
+        if message.more {
+            let expected = waiting.and_then(|queue| queue.front().copied());
+            if expected != Some(message.nonce) {
+                core.oracle.wrong(format!(
+                    "CROSS-TALK: a piece for {expected:x?} carries {:#x}",
+                    message.nonce
+                ));
+            }
+            return;
+        }
+        let Some(expected) = waiting.and_then(VecDeque::pop_front) else {
+            let text = format!(
+                "client {} got an answer to nothing: {message:?}",
+                self.index
+            );
+            return core.oracle.wrong(text);
+        };
+        self.in_flight -= 1;
+        core.oracle.answered(core.now, expected, message);
+        if self.plan.patience > 0 {
+            self.timer(core, self.plan.patience, TIMER_PATIENCE);
+        }
+    }
+
+    /// Issues what it may, writes what it can, and sees whether it is finished.
+    fn pump(&mut self, core: &mut Core) {
+        let Some(socket) = self.socket else { return };
+        if self.phase != Phase::Open {
+            return;
+        }
+        if self.plan.garbage.is_some() {
+            return self.pump_garbage(core, socket);
+        }
+        while self.may_issue(core) {
+            self.issue(core);
+        }
+        let mut most = self.plan.write_bytes;
+        if let Some(at) = self.leaves_at {
+            most = most.min((at - self.stream.written) as usize);
+        }
+        if let Some(at) = self.plan.splits_at
+            && self.stream.written <= at
+            && core.now < self.split_until
+        {
+            most = most.min((at - self.stream.written) as usize);
+            self.timer(core, MS, TIMER_PUMP);
+        }
+        let empty = self.stream.flush(core, socket, most);
+        if self.leaves_at.is_some_and(|at| self.stream.written >= at) {
+            return self.leave(core);
+        }
+        while let Some((end, nonce)) = self.one_ways.front().copied()
+            && end <= self.stream.written
+        {
+            self.one_ways.pop_front();
+            core.oracle.end(core.now, nonce, Seen::Sent);
+        }
+        if !empty && self.plan.write_bytes != usize::MAX {
+            self.timer(core, 10_000, TIMER_PUMP);
+        }
+        if empty && (self.quit || self.issued >= self.plan.requests) {
+            if self.plan.writes_first {
+                core.net.set_reading(core.now, socket, true);
+            }
+            if self.plan.half_closes && !self.half_closed {
+                self.half_closed = true;
+                core.net.shutdown(core.now, socket, &mut core.rng);
+            }
+            if self.in_flight == 0 && !self.half_closed {
+                core.net.close(core.now, socket, &mut core.rng);
+                self.next(core);
+            }
+        }
+    }
+
+    fn pump_garbage(&mut self, core: &mut Core, socket: Socket) {
+        let Some((_, chunk, every)) = self.plan.garbage else {
+            return;
+        };
+        if !self.stream.flush(core, socket, chunk) {
+            self.timer(core, every, TIMER_PUMP);
+        }
+    }
+
+    fn may_issue(&mut self, core: &mut Core) -> bool {
+        if self.quit || self.issued >= self.plan.requests || self.in_flight >= self.plan.depth {
+            return false;
+        }
+        if self.stream.unsent() > 256 << 10 {
+            return false;
+        }
+        if core.now < self.next_issue {
+            let wait = self.next_issue - core.now;
+            self.timer(core, wait, TIMER_PUMP);
+            return false;
+        }
+        true
+    }
+
+    fn issue(&mut self, core: &mut Core) {
+        let roll = |core: &mut Core, permille: u32| core.rng.u32(0..1_000) < permille;
+        let plan = self.plan.clone();
+        let one_way = roll(core, plan.one_way_permille);
+        let idempotent = !roll(core, plan.once_permille);
+        let effect = self.effect(core, one_way);
+        // What changes the connection is repeated on every new lane.
+        let repeatable = idempotent || effect == Effect::Facet;
+        let salt = core.rng.u32(..);
+        let nonce = core
+            .oracle
+            .ask(core.now, self.index, (repeatable, one_way), salt);
+        let mask = u64::MAX
+            .checked_shr(64 - 8 * plan.id_bytes as u32)
+            .unwrap_or(0);
+        let id = mask
+            & match plan.ids {
+                Ids::Same => 1,
+                Ids::Sequential => u64::from(self.issued),
+                Ids::Random => core.rng.u64(..),
+            };
+        let range = if effect != Effect::Facet && roll(core, plan.large_permille) {
+            plan.large
+        } else {
+            plan.body
+        };
+        let message = Message {
+            kind: if one_way { Kind::OneWay } else { Kind::Request },
+            id,
+            idempotent,
+            whole: roll(core, plan.whole_permille),
+            exclusive: !one_way && roll(core, plan.exclusive_permille),
+            effect,
+            deadline_ms: if roll(core, plan.deadline_permille.0) {
+                plan.deadline_permille.1
+            } else {
+                0
+            },
+            client: self.index as u32,
+            sequence: self.issued,
+            nonce,
+            name: plan.service,
+            filler: core.rng.u32(range.0..=range.1),
+            ..Message::empty(Kind::Request)
+        };
+        if plan.id_bytes > 0 && roll(core, plan.ping_permille) {
+            core.oracle.pings[1] += 1;
+            let ping = Message {
+                id,
+                ..Message::empty(Kind::Ping)
+            };
+            self.say(&ping);
+        }
+        let me = self.index;
+        core.say(|| {
+            let Message { kind, id, effect, .. } = &message;
+            let (bytes, idempotent) = (message.filler, message.idempotent);
+            format!("client {me} asks {kind:?} id {id} nonce {nonce:#x} {effect:?} idempotent {idempotent} filler {bytes}")
+        });
+        self.issued += 1;
+        self.say(&message);
+        if one_way {
+            self.one_ways.push_back((self.queued, nonce));
+        } else {
+            let slot = if plan.in_order { 0 } else { id };
+            self.pending.entry(slot).or_default().push_back(nonce);
+            self.in_flight += 1;
+            if plan.patience > 0 && self.in_flight == 1 {
+                self.timer(core, plan.patience, TIMER_PATIENCE);
+            }
+        }
+        self.next_issue = core.now + core.rng.u64(plan.think.0..=plan.think.1);
+    }
+
+    fn say(&mut self, message: &Message) {
+        let before = self.stream.unsent();
+        self.stream.say(&*self.dialect, message);
+        self.queued += (self.stream.unsent() - before) as u64;
+    }
+
+    fn effect(&mut self, core: &mut Core, one_way: bool) -> Effect {
+        let (permille, effects) = &self.plan.effect_permille;
+        if one_way || effects.is_empty() || core.rng.u32(0..1_000) >= *permille {
+            return Effect::Stateless;
+        }
+        let mut effect = effects[core.rng.usize(0..effects.len())];
+        if self.pinned && effect != Effect::Quit {
+            effect = Effect::Unpin;
+        } else if effect == Effect::Unpin {
+            effect = Effect::Pin;
+        }
+        match effect {
+            Effect::Pin => self.pinned = true,
+            Effect::Unpin => self.pinned = false,
+            Effect::Quit => self.quit = true,
+            _ => {}
+        }
+        effect
+    }
+
+    /// The proxy sends no more.
+    fn finish_or_lose(&mut self, core: &mut Core) {
+        let Some(socket) = self.socket else { return };
+        if self.stream.partial() > 0 && !core.oracle.causes.contains_key(&socket.conn) {
+            core.oracle.wrong(format!(
+                "client {}: the stream ends inside a frame",
+                self.index
+            ));
+        }
+        core.net.close(core.now, socket, &mut core.rng);
+        self.lose(core);
+    }
+
+    /// The connection is gone: what is pending is lost.
+    fn lose(&mut self, core: &mut Core) {
+        let Some(socket) = self.socket else { return };
+        let broken = core.net.broken.contains(&socket.conn) || self.phase == Phase::Connecting;
+        for nonce in self.take_pending() {
+            core.oracle.lost(core.now, socket.conn, nonce, broken);
+        }
+        self.next(core);
+    }
+
+    /// It goes away by itself.
+    fn leave(&mut self, core: &mut Core) {
+        let Some(socket) = self.socket else { return };
+        if self.plan.rude {
+            core.net.reset(core.now, socket, &mut core.rng);
+        } else {
+            core.net.close(core.now, socket, &mut core.rng);
+        }
+        for nonce in self.take_pending() {
+            core.oracle.end(core.now, nonce, Seen::Left);
+        }
+        self.next(core);
+    }
+
+    fn take_pending(&mut self) -> Vec<u64> {
+        let mut nonces: Vec<u64> = std::mem::take(&mut self.pending)
+            .into_values()
+            .flatten()
+            .collect();
+        nonces.extend(std::mem::take(&mut self.one_ways).into_iter().map(|w| w.1));
+        self.in_flight = 0;
+        nonces
+    }
+
+    fn next(&mut self, core: &mut Core) {
+        self.socket = None;
+        self.phase = Phase::Between;
+        let wait = core.rng.u64(0..20 * MS);
+        self.timer(core, wait, TIMER_CONNECT);
+    }
+}
