@@ -58,6 +58,9 @@ impl Engine {
                 run.failed += exchanges.len() as u64;
                 run.latency.observe(self.now.monotonic, PENALTY_NS);
                 run.doubted = true;
+            } else if cause == CloseCause::Idle {
+                // It stood until nobody wanted it: there is nothing left to find out.
+                run.doubted = false;
             }
             if run.growth.trial {
                 run.growth.trial = false;
