@@ -99,3 +99,28 @@ fn what_must_not_be_sent_twice_fails_with_an_error_and_never_with_a_wrong_answer
     let total = ordeal("idempotent: []");
     assert!(total.answered > 12_000, "{total:?}");
 }
+
+#[test]
+fn requests_that_wait_for_lanes_to_a_dead_server_do_not_storm_it() {
+    play(async move {
+        let backend = Backend::start(Wire::Thrift, "dead", Manner::default()).await;
+        backend.kill();
+        // One lane for each request: all of them are opened at once, and all are refused.
+        let text = simple(
+            "thrift",
+            &[backend.address()],
+            "policy: Policy(lanes: Lanes(depth: 1)),",
+        );
+        let server = Server::start(config(&text)).unwrap();
+        let mut client = Client::connect(Wire::Thrift, address_of(&server, "front")).await;
+        for id in 1..=8 {
+            client.send(id, "anyone?").await.unwrap();
+        }
+        for _ in 1..=8 {
+            assert!(client.receive().await.unwrap().is_proxy_error);
+        }
+        // Eight lanes, and a probe about every tenth of the second that the requests may wait.
+        let failed = server.view().counters().connects_failed;
+        assert!((1..=60).contains(&failed), "{failed} connects");
+    });
+}

@@ -270,6 +270,7 @@ impl Engine {
             return;
         };
         let stays = run.is_wanted() && run.reach == Reach::Up;
+        let down = run.is_wanted() && run.reach != Reach::Up;
         let Some(index) = run
             .pools
             .iter()
@@ -279,7 +280,9 @@ impl Engine {
         };
         let found = &mut run.pools[index];
         found.lanes.retain(|lane| *lane != key);
-        if !found.lanes.is_empty() {
+        // Lanes that still connect to an instance which is known to be down are no hope: waiting
+        // for them, each failure would only open another.
+        if !found.lanes.is_empty() && !down {
             return self.pump.push(pool.clone());
         }
         if stays && !found.queue.is_empty() && why.is_empty() {
@@ -287,7 +290,7 @@ impl Engine {
             return self.pump.push(pool.clone());
         }
         let queue = std::mem::take(&mut found.queue);
-        if pool.facets.is_some() || pool.class != Class::Shared {
+        if found.lanes.is_empty() && (pool.facets.is_some() || pool.class != Class::Shared) {
             run.pools.swap_remove(index);
         }
         for exchange in queue {
