@@ -5,6 +5,7 @@ use std::sync::Arc;
 use weft_codec::{Asked, Codec, Head, Kind, NewId, Rewrite, Say, Side, Verdict};
 
 use crate::exchange::{Class, ExchangeKey, Phase};
+use crate::guard;
 use crate::lane::{Lane, LaneKey, LaneState, ReadTo, Reading};
 use crate::pending::Entry;
 use crate::report::Outcome;
@@ -62,7 +63,8 @@ impl Engine {
         let codec = Arc::clone(&lane.codec);
         let mut heads = std::mem::take(&mut self.heads);
         heads.clear();
-        let scanned = codec.scan(
+        let scanned = guard::scan(
+            &*codec,
             Side::Upstream,
             &lane.limits,
             &mut lane.scan,

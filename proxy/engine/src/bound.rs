@@ -12,6 +12,7 @@ use crate::balance::{Choice, Choosing};
 use crate::client::{ClientKey, Pass, PassTo};
 use crate::engine::PoolName;
 use crate::exchange::{Class, ExchangeKey};
+use crate::guard;
 use crate::instance::InstanceKey;
 use crate::lane::{LaneKey, LaneState, ReadTo, Reading};
 use crate::listener::RuleRun;
@@ -108,7 +109,8 @@ impl Engine {
             .get(..incoming.ahead.len().min(LOOK_AHEAD_BYTES))?;
         let mut heads = Vec::new();
         // What is malformed is complained of when its turn comes.
-        let _ = codec.scan(
+        let _ = guard::scan(
+            &**codec,
             Side::Downstream,
             limits,
             &mut Default::default(),

@@ -7,6 +7,7 @@ use weft_codec::{Asked, Correlation, Kind, Say, Side, Speaker};
 use crate::admit::{Flow, Incoming};
 use crate::buffer::Outbox;
 use crate::client::{Client, ClientKey, Flags, Pass, PassTo};
+use crate::guard;
 use crate::report::Outcome;
 use crate::wheel::Timer;
 use crate::{CloseCause, ConnId, Engine, Nanos, Refused};
@@ -147,7 +148,8 @@ impl Engine {
         heads.clear();
         let codec = &listener.listener.codec;
         let limits = &listener.listener.limits;
-        let scanned = codec.scan(Side::Downstream, limits, &mut client.scan, data, &mut heads);
+        let scan = &mut client.scan;
+        let scanned = guard::scan(&**codec, Side::Downstream, limits, scan, data, &mut heads);
         let mut flow = Flow::Next;
         let mut done = 0usize;
         for head in &heads {

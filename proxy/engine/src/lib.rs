@@ -33,6 +33,7 @@ mod wheel;
 // A request's way to an instance …
 mod listener;
 mod client;
+mod guard;
 mod intake;
 mod exchange;
 mod admit;
