@@ -198,6 +198,7 @@ impl Engine {
             client: key,
             asked,
             caller_id: id,
+            has_id: !incoming.head.id.is_empty(),
             rule: None,
             phase: Phase::New,
             began: now,

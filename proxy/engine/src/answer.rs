@@ -144,11 +144,20 @@ impl Engine {
 
     /// An answer: finds its exchange and hands it over.
     fn answer(&mut self, key: LaneKey, answer: Answer<'_>) {
-        let Some(lane) = self.lanes.get_mut(key) else {
+        let Some(lane) = self.lanes.get(key) else {
             return;
         };
         let id = answer.head.id_value;
         let entry = lane.pending.peek(id);
+        if lane.class == Class::Exclusive
+            && let Some(Entry::Live(exchange)) = entry
+            && !self.is_own(exchange, answer)
+        {
+            return self.unknown_answer(key, answer);
+        }
+        let Some(lane) = self.lanes.get_mut(key) else {
+            return;
+        };
         match entry {
             Some(Entry::Live(exchange)) => {
                 if !answer.head.more {
@@ -168,12 +177,25 @@ impl Engine {
             Some(Entry::Lingering) => {
                 if !answer.head.more {
                     lane.pending.take(id);
+                    // Who gets the id next is not to lose it when this one's time is over.
+                    lane.lingering.retain(|(_, lingers)| *lingers != id);
                 }
                 self.discard_rest(key, answer.missing());
                 self.after_answer(key);
             }
             None => self.unknown_answer(key, answer),
         }
+    }
+
+    /// Whether an answer on an exclusive lane carries the id of the exchange that has the lane:
+    /// one that comes twice must not go to whoever has the lane next.
+    fn is_own(&self, exchange: ExchangeKey, answer: Answer<'_>) -> bool {
+        let readable = !answer.head.id.is_empty() && answer.codec.traits().ids.is_some();
+        !readable
+            || self
+                .exchanges
+                .get(exchange)
+                .is_none_or(|e| !e.has_id || e.caller_id == answer.head.id_value)
     }
 
     /// An answer to an exchange that is still wanted.
@@ -366,11 +388,17 @@ impl Engine {
 
     /// An answer that nobody asked for: counted, dropped, and the end of a lane that repeats it.
     fn unknown_answer(&mut self, key: LaneKey, answer: Answer<'_>) {
-        self.counters.unknown_answers += 1;
         let limit = self.settings.unknown_answers_max;
         let Some(lane) = self.lanes.get_mut(key) else {
             return;
         };
+        if answer.codec.traits().one_way_answers != weft_codec::OneWayAnswers::Never
+            && lane.pending.was_given(answer.head.id_value)
+        {
+            self.counters.late_answers += 1;
+            return self.discard_rest(key, answer.missing());
+        }
+        self.counters.unknown_answers += 1;
         lane.unknown_answers += 1;
         // In order, an answer too many means that all positions are in doubt.
         let in_doubt = matches!(lane.pending, crate::pending::Pending::InOrder(_));
@@ -395,8 +423,9 @@ impl Engine {
         let Some(lane) = self.lanes.get_mut(key) else {
             return;
         };
-        if lane.writing.is_some() {
-            // A request is in the middle of the stream; the server will ask again.
+        if lane.writing.is_some() || lane.outbox.len() > self.settings.lane_outbox_pause_bytes {
+            // A request is in the middle of the stream, or the server does not read: it will
+            // ask again.
             return;
         }
         let out = lane.outbox.room(&mut self.spares);
@@ -420,6 +449,8 @@ impl Engine {
             (true, since) => since,
         };
         if matches!(lane.state, LaneState::Retiring(_)) {
+            // What waits need not wait for its end.
+            self.pump_lane(key);
             return self.close_if_retired(key);
         }
         if lane.stuck_since.is_some() || (lane.in_flight == 0 && !lane.timer.is_set()) {

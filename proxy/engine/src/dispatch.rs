@@ -9,7 +9,7 @@ use crate::balance::{Choice, Choosing};
 use crate::engine::PoolName;
 use crate::exchange::{Class, ExchangeKey, Phase};
 use crate::instance::{InstanceKey, Reach};
-use crate::lane::LaneKey;
+use crate::lane::{LaneKey, LaneState};
 use crate::{Engine, Nanos};
 
 impl Engine {
@@ -51,11 +51,13 @@ impl Engine {
         let Some(pool) = self.pool_name(key, instance) else {
             return;
         };
-        let first = self.instances.get_mut(instance).is_some_and(|run| {
-            run.pool_or_new(pool.class, pool.facets.as_ref())
-                .queue
-                .is_empty()
-        });
+        let (first, detour) = self
+            .instances
+            .get_mut(instance)
+            .map_or((false, false), |run| {
+                let pool = run.pool_or_new(pool.class, pool.facets.as_ref());
+                (pool.queue.is_empty(), pool.detour)
+            });
         let lane = if first {
             self.pick_lane(&pool, key)
         } else {
@@ -70,12 +72,40 @@ impl Engine {
         if let Some(exchange) = self.exchanges.get_mut(key) {
             exchange.phase = Phase::Queued(instance);
         }
-        if let Some(run) = self.instances.get_mut(instance) {
-            run.pool_or_new(pool.class, pool.facets.as_ref())
-                .queue
-                .push_back(key);
+        self.enqueue(key, instance, &pool);
+        if detour || (first && self.affine_lane(&pool, key).is_some()) {
+            self.pump.push(pool);
+        } else {
+            self.open_if_wanted(&pool, key);
         }
-        self.open_if_wanted(&pool, key);
+    }
+
+    /// Adds an exchange to its pool's queue: at the end, but one that lost its place before the
+    /// younger ones of a client whose requests are executed in order.
+    fn enqueue(&mut self, key: ExchangeKey, instance: InstanceKey, pool: &PoolName) {
+        let Some(exchange) = self.exchanges.get(key) else {
+            return;
+        };
+        let mut younger = exchange.next.filter(|_| {
+            self.clients
+                .get(exchange.client)
+                .is_some_and(|client| client.listener.correlation == Correlation::InOrder)
+        });
+        let Some(run) = self.instances.get_mut(instance) else {
+            return;
+        };
+        let queue = &mut run.pool_or_new(pool.class, pool.facets.as_ref()).queue;
+        let mut place = None;
+        while let (None, Some(candidate)) = (place, younger) {
+            let Some(exchange) = self.exchanges.get(candidate) else {
+                break;
+            };
+            if exchange.phase == Phase::Queued(instance) {
+                place = queue.iter().position(|queued| *queued == candidate);
+            }
+            younger = exchange.next;
+        }
+        queue.insert(place.unwrap_or(queue.len()), key);
     }
 
     /// The pool that an exchange needs on an instance.
@@ -133,7 +163,7 @@ impl Engine {
     }
 
     /// The lane of this pool that carries an older exchange of the same in-order client.
-    fn affine_lane(&self, pool: &PoolName, key: ExchangeKey) -> Option<LaneKey> {
+    pub(crate) fn affine_lane(&self, pool: &PoolName, key: ExchangeKey) -> Option<LaneKey> {
         let exchange = self.exchanges.get(key)?;
         let client = self.clients.get(exchange.client)?;
         if client.in_flight < 2 || client.listener.correlation != Correlation::InOrder {
@@ -177,12 +207,25 @@ impl Engine {
             _ => lanes_max,
         };
         let one_each = serial || depth == 1 || pool.class != Class::Shared;
+        // A lane that is going away takes nothing: as many again may stand in for such.
+        let standing = if found.lanes.len() < lanes_max {
+            found.lanes.len()
+        } else if found.lanes.len() >= lanes_max.saturating_mul(2) {
+            lanes_max
+        } else {
+            let retires = |lane: &&LaneKey| {
+                self.lanes
+                    .get(**lane)
+                    .is_some_and(|lane| matches!(lane.state, LaneState::Retiring(_)))
+            };
+            found.lanes.len() - found.lanes.iter().filter(retires).count()
+        };
         let wanted = if one_each {
             found.queue.len()
         } else {
             found.queue.len().div_ceil(depth as usize)
         };
-        if found.lanes.len() < lanes_max && (found.connecting as usize) < wanted {
+        if standing < lanes_max && (found.connecting as usize) < wanted {
             self.open_lane(pool, None, Some(key));
         }
     }

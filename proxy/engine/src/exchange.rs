@@ -22,8 +22,9 @@ pub(crate) struct Exchange {
     pub(crate) client: ClientKey,
     /// What its answer must carry back.
     pub(crate) asked: Asked,
-    /// The caller's id as a number.
+    /// The caller's id as a number, and whether it could be read.
     pub(crate) caller_id: u64,
+    pub(crate) has_id: bool,
     /// The rule that took it; it keeps it whatever is configured later.
     pub(crate) rule: Option<Rc<RuleRun>>,
     pub(crate) phase: Phase,

@@ -70,6 +70,8 @@ pub(crate) struct Pool {
     pub(crate) lanes: Vec<LaneKey>,
     pub(crate) connecting: u32,
     pub(crate) queue: VecDeque<ExchangeKey>,
+    /// What waits first waits for the lane of its client's older requests: others may pass.
+    pub(crate) detour: bool,
 }
 
 /// Whether another lane makes the instance faster: tried, measured, kept or given up.
@@ -140,6 +142,7 @@ impl InstanceRun {
                 lanes: Vec::new(),
                 connecting: 0,
                 queue: VecDeque::new(),
+                detour: false,
             });
             self.pools.len() - 1
         });

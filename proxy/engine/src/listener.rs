@@ -42,6 +42,12 @@ impl ListenerRun {
         }
     }
 
+    /// Whether a client of `other` can go on here.
+    pub(crate) fn speaks_like(&self, other: &Self) -> bool {
+        self.correlation == other.correlation
+            && self.listener.codec.name() == other.listener.codec.name()
+    }
+
     /// Whether every client has a lane of its own from its first request on.
     pub(crate) const fn is_bound(&self) -> bool {
         matches!(self.correlation, Correlation::Bound | Correlation::Raw)

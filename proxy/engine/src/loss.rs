@@ -50,6 +50,9 @@ impl Engine {
         let instance = lane.instance;
         let mut exchanges = lane.pending.live();
         exchanges.extend(lane.one_ways.iter().map(|(_, exchange)| *exchange));
+        // A one-way request that is still coming in is in neither list: it is its client's last.
+        let writer = lane.writing.and_then(|client| self.clients.get(client));
+        exchanges.extend(writer.and_then(|client| client.last));
         self.keep_unwritten(&lane, &exchanges);
         if let Some(run) = self.instances.get_mut(instance) {
             run.in_flight = run.in_flight.saturating_sub(lane.in_flight);
@@ -134,9 +137,9 @@ impl Engine {
                 self.client_gone_by_us(client, CloseCause::PeerGone);
             }
             Some(ReadTo::Held { exchange, .. }) => {
-                if let Some(held) = self.exchanges.get_mut(exchange) {
-                    self.answer_bytes -= held.answer.len();
-                    held.answer.clear();
+                // One that has ended meanwhile has its words already.
+                let lives = |phase| !matches!(phase, Phase::Held(_));
+                if self.exchanges.get(exchange).is_some_and(|e| lives(e.phase)) {
                     self.retry_or_fail(exchange, true, ProxyError::ResetAfterSending);
                 }
             }
@@ -244,6 +247,9 @@ impl Engine {
         let Some(exchange) = self.exchanges.get_mut(key) else {
             return;
         };
+        // What was held of a lost answer must not stand before the next.
+        self.answer_bytes -= exchange.answer.len();
+        exchange.answer.clear();
         exchange.retries = exchange.retries.saturating_add(1);
         exchange.phase = Phase::Backoff;
         let Some(rule) = exchange.rule.clone() else {

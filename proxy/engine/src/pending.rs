@@ -11,6 +11,9 @@ use weft_codec::IdDomain;
 
 use crate::exchange::ExchangeKey;
 
+/// Ids of a large domain: given out a million times a second, none comes again for 1,000 s.
+const LARGE: u64 = 1 << 30;
+
 /// What stands under a wire id, or at a place in the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
@@ -105,6 +108,22 @@ impl Slots {
         (slot.generation == ordinal >> self.index_bits && slot.entry.is_some()).then_some(index)
     }
 
+    /// Whether an id stood under this number and its time is over, in a domain that is too
+    /// large to come back to it soon.
+    fn was_given(&self, id: u64) -> bool {
+        let Some(ordinal) = id.checked_sub(self.first) else {
+            return false;
+        };
+        let index = (ordinal & ((1 << self.index_bits) - 1)) as usize;
+        let slot = self.slots.get(index);
+        self.is_large() && slot.is_some_and(|slot| ordinal >> self.index_bits < slot.generation)
+    }
+
+    /// Whether an id that is free again rests for longer than an answer can be late.
+    fn is_large(&self) -> bool {
+        self.generations >= LARGE >> self.index_bits
+    }
+
     #[inline]
     fn release(&mut self, index: usize) -> Option<Entry> {
         let slot = self.slots.get_mut(index)?;
@@ -160,6 +179,16 @@ impl Pending {
             Self::ById(slots) => slots.locate(id).and_then(|index| slots.release(index)),
             Self::InOrder(queue) => queue.pop_front(),
         }
+    }
+
+    /// Whether an id rests long enough after its use without being reserved.
+    pub(crate) fn is_large(&self) -> bool {
+        matches!(self, Self::ById(slots) if slots.is_large())
+    }
+
+    /// Whether an answer under this id can be the late one to a one-way request.
+    pub(crate) fn was_given(&self, id: u64) -> bool {
+        matches!(self, Self::ById(slots) if slots.was_given(id))
     }
 
     /// Takes back the entry that was pushed last: nothing of it went out.

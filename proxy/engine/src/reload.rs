@@ -9,7 +9,7 @@ use weft_model::Instance;
 
 use crate::client::ClientKey;
 use crate::engine::Alarm;
-use crate::instance::{InstanceKey, InstanceRun};
+use crate::instance::{InstanceKey, InstanceRun, Reach};
 use crate::listener::{ListenerRun, RuleRun};
 use crate::service::ServiceRun;
 use crate::{CloseCause, Engine, ServiceState, State};
@@ -74,7 +74,7 @@ impl Engine {
             };
             let name = &client.listener.listener.name;
             match listeners.iter().find(|run| run.listener.name == *name) {
-                Some(run) if run.correlation == client.listener.correlation => {
+                Some(run) if run.speaks_like(&client.listener) => {
                     client.listener = Rc::clone(run);
                 }
                 // Another protocol, or none: what is in flight finishes.
@@ -153,12 +153,24 @@ impl Engine {
     }
 
     fn update_instance(&mut self, key: InstanceKey, instance: &Instance, state: &ServiceState) {
+        let now = self.now.monotonic;
         let Some(run) = self.instances.get_mut(key) else {
             return;
         };
         let drains = instance.draining && !run.instance.draining;
+        let returns = !instance.draining && run.instance.draining;
         run.instance = instance.clone();
         run.lanes = state.service.policy.lanes.clone();
+        if returns && run.reach != Reach::Up {
+            // Nobody tried it meanwhile, and whoever was trying gave up.
+            run.reach = Reach::Down { until: now };
+            let service = run.service;
+            if let Some(service) = self.services.get_mut(service)
+                && !service.due.contains(&key)
+            {
+                service.due.push(key);
+            }
+        }
         if drains {
             self.retire_lanes_of(&[key]);
             self.empty_queues(key);

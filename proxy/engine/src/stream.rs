@@ -152,6 +152,10 @@ impl Engine {
         let Some(exchange) = self.exchanges.get_mut(exchange_key) else {
             return self.discard_reading(key);
         };
+        if matches!(exchange.phase, Phase::Held(_)) {
+            // It has ended meanwhile, and words of the mesh stand where its answer stood.
+            return self.discard_reading(key);
+        }
         if self.answer_bytes + piece.len() > self.settings.answer_bytes_max {
             self.discard_reading(key);
             let words = "its answer came before its turn and there is no room to keep it";
@@ -278,6 +282,7 @@ impl Engine {
         {
             client.flags.blocked = false;
             self.update_pause(client_key);
+            self.list_client(client_key);
         }
     }
 

@@ -92,7 +92,13 @@ impl Engine {
     /// Keeps the id of a one-way request reserved for a while, and frees those whose time is up.
     pub(crate) fn linger(&mut self, key: LaneKey, wire_id: u64, until: Nanos) {
         let now = self.now.monotonic;
-        if let Some(lane) = self.lanes.get_mut(key) {
+        let Some(lane) = self.lanes.get_mut(key) else {
+            return;
+        };
+        if lane.pending.is_large() {
+            return self.take_lingering(key, wire_id);
+        }
+        if lane.pending.peek(wire_id) == Some(crate::pending::Entry::Lingering) {
             lane.lingering.push_back((until, wire_id));
         }
         while let Some((until, id)) = self
@@ -133,6 +139,7 @@ impl Engine {
             LaneState::Connecting => return self.close_lane(key, cause),
             LaneState::Login(_) | LaneState::Ready => lane.state = LaneState::Retiring(cause),
         }
+        self.pump_lane(key);
         self.close_if_retired(key);
     }
 

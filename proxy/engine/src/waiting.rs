@@ -9,6 +9,9 @@ use crate::admit::Incoming;
 use crate::engine::{Alarm, PoolName};
 use crate::exchange::{ExchangeKey, Phase};
 
+/// So many requests that wait for a lane of their client's are passed by others.
+const PASSED_MAX: usize = 64;
+
 impl Engine {
     /// Keeps a request that must wait; sheds it, and answers false, where there is no room.
     pub(crate) fn keep_waiting(&mut self, key: ExchangeKey, incoming: Incoming<'_>) -> bool {
@@ -154,38 +157,52 @@ impl Engine {
         self.with_kept(key, |engine, incoming| engine.dispatch(key, incoming));
     }
 
-    /// Puts what waits in a pool on its lanes, as far as there is room.
+    /// Puts what waits in a pool on its lanes, as far as there is room. A request that waits for
+    /// the lane of its client's older ones is passed by others.
     pub(crate) fn pump_pool(&mut self, pool: &PoolName) {
-        loop {
-            let queue = self
-                .instances
-                .get_mut(pool.instance)
-                .and_then(|run| run.pool(pool.class, pool.facets.as_ref()))
-                .map(|pool| &mut pool.queue);
-            let Some(queue) = queue else { return };
-            let Some(key) = queue.front().copied() else {
-                return;
-            };
+        let mut passed = 0;
+        let mut stopped = None;
+        while let Some(key) = self.queued(pool, passed) {
             let waits = self
                 .exchanges
                 .get(key)
                 .is_some_and(|exchange| exchange.phase == Phase::Queued(pool.instance));
-            if !waits {
-                queue.pop_front();
-                continue;
+            if waits {
+                let Some(lane) = self.pick_lane(pool, key) else {
+                    if passed < PASSED_MAX && self.affine_lane(pool, key).is_some() {
+                        passed += 1;
+                        continue;
+                    }
+                    stopped = Some(key);
+                    break;
+                };
+                self.unqueue(pool, passed);
+                self.leave_queue(key);
+                self.with_kept(key, |engine, incoming| engine.place(key, lane, incoming));
+            } else {
+                self.unqueue(pool, passed);
             }
-            let Some(lane) = self.pick_lane(pool, key) else {
-                return self.open_if_wanted(pool, key);
-            };
-            if let Some(pool) = self
-                .instances
-                .get_mut(pool.instance)
-                .and_then(|run| run.pool(pool.class, pool.facets.as_ref()))
-            {
-                pool.queue.pop_front();
-            }
-            self.leave_queue(key);
-            self.with_kept(key, |engine, incoming| engine.place(key, lane, incoming));
+        }
+        let run = self.instances.get_mut(pool.instance);
+        if let Some(found) = run.and_then(|run| run.pool(pool.class, pool.facets.as_ref())) {
+            found.detour = passed > 0;
+        }
+        if let Some(key) = stopped {
+            self.open_if_wanted(pool, key);
+        }
+    }
+
+    /// What waits at a place in a pool's queue.
+    fn queued(&mut self, pool: &PoolName, at: usize) -> Option<ExchangeKey> {
+        let run = self.instances.get_mut(pool.instance)?;
+        let found = run.pool(pool.class, pool.facets.as_ref())?;
+        found.queue.get(at).copied()
+    }
+
+    fn unqueue(&mut self, pool: &PoolName, at: usize) {
+        let run = self.instances.get_mut(pool.instance);
+        if let Some(found) = run.and_then(|run| run.pool(pool.class, pool.facets.as_ref())) {
+            found.queue.remove(at);
         }
     }
 

@@ -1,0 +1,194 @@
+//! The smallest protocol that has everything: eight bytes of head and a body.
+//!
+//! `length u16 · kind u8 · more u8 · id u32 · body`, big endian, the length of the whole frame.
+//! The first byte of a body is the method, and says what a request does to its connection.
+
+use weft_codec::{
+    Asked, Balance, CannotSay, Codec, ConnectionState, Correlation, Cut, Effect, EmitError, Field,
+    Head, IdDomain, IdKind, KeyNames, Kind, Limits, Malformed, NewId, OneWayAnswers, Order,
+    Rewrite, Say, Sayings, ScanState, Scanned, Side, Sniff, Span, Speaker, Traits, Value, Verdict,
+};
+
+pub(crate) const HEAD_BYTES: usize = 8;
+
+const KINDS: [Kind; 9] = [
+    Kind::Request,
+    Kind::OneWay,
+    Kind::Answer,
+    Kind::Push,
+    Kind::Ping,
+    Kind::Pong,
+    Kind::GoAway,
+    Kind::Cancel,
+    Kind::Handshake,
+];
+
+/// The test protocol; its traits are each test's own.
+#[derive(Debug)]
+pub(crate) struct Tiny {
+    pub(crate) name: &'static str,
+    pub(crate) traits: Traits,
+}
+
+impl Tiny {
+    pub(crate) fn new(correlation: Correlation, order: Order) -> Self {
+        Self {
+            name: "tiny",
+            traits: Traits {
+                correlation,
+                order,
+                state: ConnectionState::PerRequest,
+                ids: (correlation != Correlation::InOrder).then_some(IdDomain {
+                    kind: IdKind::Integer(4),
+                    wire_first: 1,
+                    wire_last: u64::from(u32::MAX),
+                }),
+                speaks_first: Speaker::Downstream,
+                one_way_answers: OneWayAnswers::Never,
+                says: Sayings {
+                    error: true,
+                    ping: true,
+                    pong: true,
+                    deadline: true,
+                    ..Sayings::default()
+                },
+                keys: KeyNames::default(),
+                balance: Balance::PeakEwma,
+                frame_bytes_min: HEAD_BYTES as u32,
+            },
+        }
+    }
+}
+
+/// A whole frame.
+pub(crate) fn frame(kind: Kind, id: u32, body: &[u8]) -> Vec<u8> {
+    let number = KINDS.iter().position(|k| *k == kind).expect("listed");
+    let mut bytes = ((HEAD_BYTES + body.len()) as u16).to_be_bytes().to_vec();
+    bytes.extend([number as u8, 0]);
+    bytes.extend(id.to_be_bytes());
+    bytes.extend(body);
+    bytes
+}
+
+/// An answer of which more frames follow.
+pub(crate) fn part(id: u32, body: &[u8]) -> Vec<u8> {
+    let mut bytes = frame(Kind::Answer, id, body);
+    bytes[3] = 1;
+    bytes
+}
+
+fn read(frame: &[u8]) -> Head {
+    let bytes = u32::from(u16::from_be_bytes([frame[0], frame[1]]));
+    let id = u32::from_be_bytes([frame[4], frame[5], frame[6], frame[7]]);
+    Head {
+        frame_bytes: bytes,
+        head_bytes: bytes.min(HEAD_BYTES as u32 + 1),
+        id: Span::new(4, 4),
+        id_value: u64::from(id),
+        kind: KINDS[frame[2] as usize % KINDS.len()],
+        cut: Cut::Cuttable,
+        effect: match frame.get(HEAD_BYTES) {
+            Some(b'F') => Effect::Facet,
+            Some(b'P') => Effect::Pin,
+            Some(b'T') => Effect::Tunnel,
+            Some(b'B') => Effect::Blocking,
+            _ => Effect::Stateless,
+        },
+        more: frame[3] == 1,
+        exclusive: frame.get(HEAD_BYTES) == Some(&b'X'),
+        ..Head::default()
+    }
+}
+
+impl Codec for Tiny {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn traits(&self) -> &Traits {
+        &self.traits
+    }
+
+    fn sniff(&self, _: &[u8]) -> Sniff {
+        Sniff::Yes
+    }
+
+    fn scan(
+        &self,
+        _: Side,
+        limits: &Limits,
+        _: &mut ScanState,
+        bytes: &[u8],
+        heads: &mut Vec<Head>,
+    ) -> Result<Scanned, Malformed> {
+        let mut at = 0;
+        while let Some(rest) = bytes.get(at..).filter(|rest| rest.len() > HEAD_BYTES) {
+            let mut head = read(rest);
+            let whole = head.frame_bytes as usize;
+            if whole <= HEAD_BYTES {
+                return Err(Malformed::new(at, "a frame without a body"));
+            }
+            if rest.len() < whole && head.frame_bytes <= limits.cut_through_bytes {
+                break;
+            }
+            if rest.len() >= whole {
+                head.head_bytes = head.frame_bytes;
+            }
+            head.start = at as u32;
+            heads.push(head);
+            at += whole;
+        }
+        let need = bytes.len().saturating_sub(at) + 1;
+        Ok(Scanned { consumed: at, need })
+    }
+
+    fn remember(&self, _: &Head, frame: &[u8], asked: &mut Asked) {
+        asked.bytes.extend_from_slice(&frame[4..HEAD_BYTES]);
+    }
+
+    fn field<'a>(&self, _: Side, _: &Head, frame: &'a [u8], field: Field<'_>) -> Option<Value<'a>> {
+        match field {
+            Field::Method => frame
+                .get(HEAD_BYTES..=HEAD_BYTES)
+                .map(|method| Value::Bytes(method.into())),
+            // A caller in a hurry.
+            Field::DeadlineMs if frame.get(HEAD_BYTES) == Some(&b'D') => Some(Value::Number(500)),
+            _ => None,
+        }
+    }
+
+    fn classify(&self, _: &Head, _: &[u8]) -> Verdict {
+        Verdict::Ok
+    }
+
+    fn emit(
+        &self,
+        _: Side,
+        _: &Head,
+        frame: &[u8],
+        rewrite: &Rewrite<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EmitError> {
+        let at = out.len();
+        out.extend_from_slice(frame);
+        let id = &mut out[at + 4..at + HEAD_BYTES];
+        match rewrite.id {
+            NewId::Keep => {}
+            NewId::Wire(wire) => id.copy_from_slice(&(wire as u32).to_be_bytes()),
+            NewId::Callers(asked) => id.copy_from_slice(&asked.bytes),
+        }
+        Ok(())
+    }
+
+    fn say(&self, what: &Say<'_>, out: &mut Vec<u8>) -> Result<(), CannotSay> {
+        let (kind, asked, body) = match what {
+            Say::Error { error, asked, .. } => (Kind::Answer, asked, format!("!{}", error.label())),
+            Say::Local { asked } => (Kind::Answer, asked, "local".to_owned()),
+            Say::Pong { asked } => (Kind::Pong, asked, "pong".to_owned()),
+            _ => return Err(CannotSay),
+        };
+        let id = u32::from_be_bytes(asked.bytes[..].try_into().expect("four bytes"));
+        out.extend(frame(kind, id, body.as_bytes()));
+        Ok(())
+    }
+}

@@ -1,0 +1,214 @@
+//! An engine, its clock, and what its shell would keep.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use weft_codec::{Kind, Limits};
+use weft_engine::{
+    Action, CloseCause, ConnId, Engine, Listener, Nanos, Now, ServiceState, Settings, Snapshot,
+    State,
+};
+use weft_model::{Instance, InstanceAddress, Match, Policy, Route, Service, Target};
+use weft_route::RouteTable;
+
+use crate::codec::{HEAD_BYTES, Tiny, frame};
+
+/// Frames above this are cut through.
+pub(crate) const CUT_BYTES: u32 = 64;
+
+/// What is in force: one listener, one service.
+#[derive(Clone, Debug)]
+pub(crate) struct World {
+    pub(crate) codec: Arc<Tiny>,
+    pub(crate) policy: Policy,
+    pub(crate) instances: Vec<Instance>,
+}
+
+impl World {
+    pub(crate) fn new(codec: Tiny) -> Self {
+        Self {
+            codec: Arc::new(codec),
+            policy: Policy::default(),
+            instances: vec![instance("a", 1)],
+        }
+    }
+
+    fn state(&self) -> Arc<State> {
+        let limits = Limits {
+            cut_through_bytes: CUT_BYTES,
+            ..Limits::default()
+        };
+        let service = Service {
+            name: "s".into(),
+            protocol: self.codec.name.into(),
+            instances: self.instances.clone(),
+            policy: self.policy.clone(),
+        };
+        let route = Route {
+            name: "r".into(),
+            when: Match::default(),
+            to: Target {
+                service: "s".into(),
+                subset: Default::default(),
+            },
+            policy: None,
+        };
+        let routes = RouteTable::compile("l", &[Arc::new(route)], std::slice::from_ref(&service));
+        Arc::new(State {
+            version: 1,
+            listeners: vec![Arc::new(Listener {
+                name: "l".into(),
+                codec: self.codec.clone(),
+                order: self.codec.traits.order,
+                limits,
+                routes: routes.expect("the route leads to the service"),
+            })],
+            services: vec![Arc::new(ServiceState {
+                service,
+                codec: self.codec.clone(),
+                limits,
+            })],
+        })
+    }
+}
+
+pub(crate) fn instance(id: &str, port: u16) -> Instance {
+    Instance {
+        id: id.into(),
+        incarnation: 1,
+        address: InstanceAddress::Tcp(([127, 0, 0, 1], port).into()),
+        labels: Default::default(),
+        weight: 1,
+        draining: false,
+    }
+}
+
+/// An engine in a test's hands.
+pub(crate) struct Harness {
+    pub(crate) engine: Engine,
+    now: Now,
+    /// Lanes that the engine asked for and the test has not connected yet.
+    opening: Vec<ConnId>,
+    /// Connections that the engine closed, and why.
+    pub(crate) closed: HashMap<ConnId, CloseCause>,
+}
+
+impl Harness {
+    pub(crate) fn new(world: &World, settings: Settings) -> Self {
+        Self {
+            engine: Engine::new(world.state(), settings, 7),
+            now: Now {
+                monotonic: Nanos(1_000_000_000),
+                unix: Duration::from_secs(1),
+            },
+            opening: Vec::new(),
+            closed: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn reload(&mut self, world: &World) {
+        self.engine.new_state(self.now, world.state());
+        self.act();
+    }
+
+    pub(crate) fn client(&mut self) -> ConnId {
+        let client = self.engine.accepted(self.now, 0).expect("accepted");
+        self.act();
+        client
+    }
+
+    fn act(&mut self) {
+        let mut actions = Vec::new();
+        self.engine.take_actions(&mut actions);
+        for action in actions {
+            match action {
+                Action::Open { conn, .. } => self.opening.push(conn),
+                Action::Close { conn, cause } => {
+                    self.opening.retain(|opening| *opening != conn);
+                    self.closed.insert(conn, cause);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Connects the lanes that the engine has asked for; answers them.
+    pub(crate) fn connect(&mut self) -> Vec<ConnId> {
+        let lanes = std::mem::take(&mut self.opening);
+        for lane in &lanes {
+            self.engine.connected(self.now, *lane);
+            self.act();
+        }
+        lanes
+    }
+
+    /// Fails the connects that the engine has asked for; answers how many.
+    pub(crate) fn refuse(&mut self) -> usize {
+        let lanes = std::mem::take(&mut self.opening);
+        for lane in &lanes {
+            let failure = weft_engine::ConnectFailure::Refused;
+            self.engine.connect_failed(self.now, *lane, failure);
+            self.act();
+        }
+        lanes.len()
+    }
+
+    pub(crate) fn feed(&mut self, conn: ConnId, bytes: &[u8]) {
+        self.engine.bytes(self.now, conn, bytes);
+        self.act();
+    }
+
+    pub(crate) fn request(&mut self, client: ConnId, id: u32, body: &str) {
+        self.feed(client, &frame(Kind::Request, id, body.as_bytes()));
+    }
+
+    pub(crate) fn answer(&mut self, lane: ConnId, id: u32, body: &str) {
+        self.feed(lane, &frame(Kind::Answer, id, body.as_bytes()));
+    }
+
+    pub(crate) fn closed(&mut self, conn: ConnId) {
+        self.engine.closed(self.now, conn);
+        self.act();
+    }
+
+    /// Writes an outbox to its peer: all its bytes.
+    pub(crate) fn take(&mut self, conn: ConnId) -> Vec<u8> {
+        let bytes = self.engine.outbox(conn).to_vec();
+        self.engine.wrote(self.now, conn, bytes.len());
+        self.act();
+        bytes
+    }
+
+    /// The same as whole frames: id and body of each.
+    pub(crate) fn frames(&mut self, conn: ConnId) -> Vec<(u32, String)> {
+        let bytes = self.take(conn);
+        let mut rest = &bytes[..];
+        let mut frames = Vec::new();
+        while !rest.is_empty() {
+            let length = u16::from_be_bytes([rest[0], rest[1]]) as usize;
+            assert!(length <= rest.len(), "half a frame: {rest:?}");
+            let (frame, after) = rest.split_at(length);
+            let id = u32::from_be_bytes([frame[4], frame[5], frame[6], frame[7]]);
+            let body = String::from_utf8_lossy(&frame[HEAD_BYTES..]).into_owned();
+            frames.push((id, body));
+            rest = after;
+        }
+        frames
+    }
+
+    /// Lets time pass, with every timer on its way.
+    pub(crate) fn pass(&mut self, time: Duration) {
+        let end = self.now.monotonic.after(time);
+        while let Some(at) = self.engine.next_deadline().filter(|at| *at <= end) {
+            self.now.monotonic = self.now.monotonic.max(at);
+            self.engine.tick(self.now);
+            self.act();
+        }
+        self.now.monotonic = end;
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.engine.snapshot(self.now)
+    }
+}

@@ -1,0 +1,69 @@
+//! Clients that match answers by position: what they sent first is executed first.
+
+use weft_codec::{Correlation, Order};
+use weft_engine::{ConnId, Settings};
+
+use crate::codec::Tiny;
+use crate::harness::{Harness, World};
+
+fn bodies(mesh: &mut Harness, lane: ConnId) -> Vec<String> {
+    mesh.frames(lane)
+        .into_iter()
+        .map(|(_, body)| body)
+        .collect()
+}
+
+#[test]
+fn requests_that_lost_their_lane_go_before_the_younger_ones_that_wait() {
+    let mut world = World::new(Tiny::new(Correlation::InOrder, Order::InOrder));
+    world.policy.lanes.depth = 2;
+    let mut mesh = Harness::new(&world, Settings::default());
+    let client = mesh.client();
+    mesh.request(client, 1, "1");
+    let lane = mesh.connect()[0];
+    for id in 2..=4 {
+        mesh.request(client, id, &id.to_string());
+    }
+    // Two are in the lane's outbox, two wait; nothing was written.
+    mesh.closed(lane);
+    let mut executed = Vec::new();
+    let mut lanes = Vec::new();
+    for _ in 0..8 {
+        lanes.extend(mesh.connect());
+        for lane in lanes.clone() {
+            for body in bodies(&mut mesh, lane) {
+                mesh.answer(lane, 0, &body);
+                executed.push(body);
+            }
+        }
+    }
+    assert_eq!(executed, ["1", "2", "3", "4"]);
+    let got = mesh.frames(client);
+    assert_eq!(got.len(), 4);
+}
+
+#[test]
+fn a_request_that_waits_for_its_clients_lane_holds_up_nobody_else() {
+    let mut world = World::new(Tiny::new(Correlation::InOrder, Order::InOrder));
+    world.policy.lanes.depth = 2;
+    let mut mesh = Harness::new(&world, Settings::default());
+    let (slow, other) = (mesh.client(), mesh.client());
+    mesh.request(slow, 1, "1");
+    let first = mesh.connect()[0];
+    mesh.request(other, 1, "a");
+    // The first lane is full. This one must follow the client's first request on it …
+    mesh.request(slow, 2, "2");
+    let second = mesh.connect();
+    // … and these may go elsewhere.
+    let third = mesh.client();
+    mesh.request(third, 1, "b");
+    let mut lanes = second;
+    lanes.extend(mesh.connect());
+    assert!(!lanes.is_empty(), "another lane is opened");
+    let sent: Vec<String> = lanes
+        .iter()
+        .flat_map(|lane| bodies(&mut mesh, *lane))
+        .collect();
+    assert_eq!(sent, ["b"]);
+    assert_eq!(bodies(&mut mesh, first), ["1", "a"]);
+}

@@ -1,0 +1,52 @@
+//! Large answers and answers in several frames, out of turn.
+
+use std::time::Duration;
+
+use weft_codec::{Correlation, Kind, Order};
+use weft_engine::Settings;
+
+use crate::codec::{Tiny, frame, part};
+use crate::harness::{Harness, World};
+
+#[test]
+fn the_rest_of_a_held_answer_does_not_follow_the_words_that_replaced_it() {
+    let world = World::new(Tiny::new(Correlation::ById, Order::InOrder));
+    let mut mesh = Harness::new(&world, Settings::default());
+    let client = mesh.client();
+    mesh.request(client, 1, "first");
+    let lane = mesh.connect()[0];
+    mesh.request(client, 2, "D: in a hurry");
+    let sent = mesh.frames(lane);
+    let large = frame(Kind::Answer, sent[1].0, &[b'x'; 200]);
+    mesh.feed(lane, &large[..100]);
+    mesh.pass(Duration::from_millis(600));
+    mesh.feed(lane, &large[100..]);
+    mesh.answer(lane, sent[0].0, "FIRST");
+    let got = mesh.frames(client);
+    assert_eq!(got, [(1, "FIRST".to_owned()), (2, "!deadline".to_owned())]);
+}
+
+#[test]
+fn a_retry_does_not_begin_with_a_piece_of_the_lost_answer() {
+    let mut world = World::new(Tiny::new(Correlation::ById, Order::InOrder));
+    world.policy.idempotent = weft_model::Patterns(vec![weft_model::TextMatch::Any]);
+    let mut mesh = Harness::new(&world, Settings::default());
+    let client = mesh.client();
+    mesh.request(client, 1, "first");
+    let lane = mesh.connect()[0];
+    mesh.request(client, 2, "second");
+    let sent = mesh.frames(lane);
+    mesh.feed(lane, &part(sent[1].0, b"half"));
+    mesh.closed(lane);
+    mesh.pass(Duration::from_millis(300));
+    let mut lanes = mesh.connect();
+    mesh.pass(Duration::from_millis(300));
+    lanes.extend(mesh.connect());
+    for lane in lanes {
+        for (id, body) in mesh.frames(lane) {
+            mesh.answer(lane, id, &body.to_uppercase());
+        }
+    }
+    let got = mesh.frames(client);
+    assert_eq!(got, [(1, "FIRST".to_owned()), (2, "SECOND".to_owned())]);
+}
