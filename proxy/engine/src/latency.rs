@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+/// An hour.
+const MICROS_MAX: u64 = 3_600_000_000;
+
 /// A histogram that exists once something was recorded. One of an instance that answers within
 /// 10 ms takes about 8 KiB.
 #[derive(Debug, Default)]
@@ -14,12 +17,12 @@ pub(crate) struct Latencies {
 impl Latencies {
     #[inline]
     pub(crate) fn record(&mut self, latency_ns: u64) {
-        let micros = (latency_ns / 1_000).max(1);
+        let micros = (latency_ns / 1_000).clamp(1, MICROS_MAX);
+        // Not the saturating way to record: that one never lets the histogram grow.
         if let Some(histogram) = &mut self.histogram {
-            histogram.saturating_record(micros);
+            let _in_range = histogram.record(micros);
         } else if let Ok(mut histogram) = Histogram::new(2) {
-            histogram.auto(true);
-            histogram.saturating_record(micros);
+            let _in_range = histogram.record(micros);
             self.histogram = Some(Box::new(histogram));
         }
     }
@@ -32,5 +35,27 @@ impl Latencies {
                 [0.5, 0.9, 0.99, 0.999]
                     .map(|q| Duration::from_micros(histogram.value_at_quantile(q)))
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_those_of_what_was_recorded_from_microseconds_to_an_hour() {
+        let mut latencies = Latencies::default();
+        for _ in 0..90 {
+            latencies.record(2_000_000);
+        }
+        for _ in 0..10 {
+            latencies.record(u64::MAX);
+        }
+        let [p50, p90, p99, _] = latencies.quantiles();
+        let near = |found: Duration, true_ms: f64| {
+            (found.as_secs_f64() * 1e3 / true_ms - 1.0).abs() < 0.01
+        };
+        assert!(near(p50, 2.0) && near(p90, 2.0), "{p50:?} {p90:?}");
+        assert!(near(p99, 3_600_000.0), "{p99:?}");
     }
 }
