@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
@@ -23,6 +24,8 @@ pub(super) struct Process {
 impl Process {
     fn spawn(command: &mut Command) -> anyhow::Result<Self> {
         let mut child = command
+            // Ctrl-C on the terminal is for the demo alone: it ends its children in its order.
+            .process_group(0)
             .stdin(Stdio::piped())
             .spawn()
             .context("cannot start a child process")?;

@@ -282,7 +282,7 @@ impl Demo {
         for words in verdict::tell_others(evidence) {
             println!("  note    {words}");
         }
-        if report.unsent > 0 {
+        if report.unsent > 0 && complete {
             println!(
                 "  note    {} requests were never sent: this machine was too busy",
                 report.unsent
