@@ -302,6 +302,7 @@ impl Engine {
         self.answer_bytes += out.len() - before;
         if let Err(error) = emitted {
             self.discard_rest(lane_key, answer.missing());
+            self.abandon(key, false);
             let words = format!("the answer cannot be relayed: {error}");
             return self.fail(key, weft_codec::ProxyError::Malformed, &words, false);
         }

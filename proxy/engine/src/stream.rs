@@ -158,6 +158,8 @@ impl Engine {
         }
         if self.answer_bytes + piece.len() > self.settings.answer_bytes_max {
             self.discard_reading(key);
+            // More frames of it may follow on the lane.
+            self.abandon(exchange_key, false);
             let words = "its answer came before its turn and there is no room to keep it";
             return self.fail(exchange_key, ProxyError::Overload, words, false);
         }
