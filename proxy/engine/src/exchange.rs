@@ -100,6 +100,8 @@ pub(crate) enum Class {
     Bulk,
     /// For one exchange at a time.
     Exclusive,
+    /// One exchange at a time under a wire id like any other: it shares nobody's fate.
+    Alone,
     /// For one client.
     Bound,
 }
@@ -109,7 +111,7 @@ impl Class {
         match self {
             Self::Shared => "shared",
             Self::Bulk => "bulk",
-            Self::Exclusive => "exclusive",
+            Self::Exclusive | Self::Alone => "exclusive",
             Self::Bound => "bound",
         }
     }

@@ -139,7 +139,7 @@ impl Lane {
     #[inline]
     pub(crate) fn depth(&self) -> u32 {
         match self.class {
-            Class::Exclusive => 1,
+            Class::Exclusive | Class::Alone => 1,
             Class::Shared | Class::Bulk | Class::Bound => self.policy.depth,
         }
     }
@@ -154,7 +154,7 @@ impl Lane {
 pub(crate) fn pending(codec: &dyn Codec, class: Class, depth: u32) -> Pending {
     let traits = codec.traits();
     match (traits.correlation, traits.ids, class) {
-        (Correlation::ById, Some(ids), Class::Shared | Class::Bulk) => {
+        (Correlation::ById, Some(ids), Class::Shared | Class::Bulk | Class::Alone) => {
             // Room for as many abandoned ids as are tolerated, beside the live ones.
             Pending::ById(Slots::new(ids, depth.saturating_add(16)))
         }

@@ -211,7 +211,7 @@ impl Engine {
         if let Some(exchange) = self.exchanges.get_mut(key)
             && exchange.class == Class::Shared
         {
-            exchange.class = Class::Exclusive;
+            exchange.class = Class::Alone;
         }
     }
 
@@ -311,7 +311,7 @@ impl Engine {
         if timed_out {
             self.note_failure(instance, now.since(dispatched).max(PENALTY_NS));
         }
-        if class == Class::Exclusive {
+        if matches!(class, Class::Exclusive | Class::Alone) {
             // Nothing else can use it before the answer comes.
             self.close_lane(lane_key, CloseCause::Drained);
         } else if too_many {
