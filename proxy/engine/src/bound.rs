@@ -157,6 +157,10 @@ impl Engine {
             }
             return Flow::Hold;
         }
+        let unpins = incoming.listener.stateful && incoming.head.effect == Effect::Unpin;
+        if client.flags.spoiled && unpins {
+            return self.end_spoiled(key, lane_key, incoming);
+        }
         match incoming.head.kind {
             Kind::Request | Kind::OneWay => self.bound_request(key, lane_key, incoming),
             _ => self.forward_bound(key, lane_key, incoming),
@@ -214,6 +218,7 @@ impl Engine {
             Effect::Reset => {
                 if let Some(client) = self.clients.get_mut(key) {
                     client.facets = None;
+                    client.flags.spoiled = false;
                 }
             }
             _ => {}
@@ -241,13 +246,55 @@ impl Engine {
         flow
     }
 
-    /// Swallows the rest of a refused request that comes in pieces.
+    /// The end of a transaction of which a part was refused: it goes with its lane, as the
+    /// server would execute the rest.
+    fn end_spoiled(&mut self, key: ClientKey, lane: LaneKey, incoming: Incoming<'_>) -> Flow {
+        let Some(client) = self.clients.get_mut(key) else {
+            return Flow::Stop;
+        };
+        if client.in_flight > 0 {
+            return Flow::Hold;
+        }
+        client.flags.spoiled = false;
+        let session = client.flags.session || client.flags.tunnel;
+        let exchange = self.begin_exchange(key, incoming);
+        self.route(exchange, incoming);
+        let words = "a part of this transaction was refused, so nothing of it was executed";
+        self.fail(exchange, ProxyError::Unsupported, words, false);
+        if session {
+            // What else the lane knows of this client would be lost with it.
+            self.close_client_when_done(key, CloseCause::PeerGone);
+            return Flow::Stop;
+        }
+        self.unpin(key, lane);
+        Flow::Next
+    }
+
+    /// A client's own lane has served its purpose.
+    fn unpin(&mut self, client_key: ClientKey, key: LaneKey) {
+        if let Some(client) = self.clients.get_mut(client_key) {
+            client.pinned = None;
+            client.flags.barrier = false;
+            client.flags.spoiled = false;
+        }
+        self.list_client(client_key);
+        if let Some(lane) = self.lanes.get_mut(key) {
+            lane.bound = None;
+        }
+        self.close_lane(key, CloseCause::Drained);
+    }
+
+    /// After a refusal: a transaction is spoiled, and the rest of a request that comes in
+    /// pieces is swallowed.
     fn after_refusal(
         &mut self,
         key: ClientKey,
         exchange: ExchangeKey,
         incoming: Incoming<'_>,
     ) -> Flow {
+        if let Some(client) = self.clients.get_mut(key) {
+            client.flags.spoiled = true;
+        }
         let missing = incoming.missing();
         if missing > 0 {
             self.begin_pass(key, exchange, missing);
@@ -343,14 +390,12 @@ impl Engine {
             .is_some_and(|exchange| exchange.unpins);
         self.live_answer(key, exchange, answer);
         let ends = unpins && !answer.head.more && answer.missing() == 0;
-        if ends && let Some(client) = self.clients.get_mut(client_key) {
-            client.pinned = None;
-            client.flags.barrier = false;
-            self.list_client(client_key);
-            if let Some(lane) = self.lanes.get_mut(key) {
-                lane.bound = None;
-            }
-            self.close_lane(key, CloseCause::Drained);
+        let stays = self
+            .clients
+            .get(client_key)
+            .is_none_or(|client| client.flags.session);
+        if ends && !stays {
+            self.unpin(client_key, key);
         }
     }
 

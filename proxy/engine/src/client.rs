@@ -78,6 +78,9 @@ pub(crate) struct Flags {
     pub(crate) listed: bool,
     /// From its pinning on, answers are not counted.
     pub(crate) tunnel: bool,
+    /// A request on its pinned lane was refused: what the lane's transaction would do is not
+    /// what the client asked for.
+    pub(crate) spoiled: bool,
     /// It keeps its pinned lane until the end.
     pub(crate) session: bool,
     /// Its own half was closed towards it (raw).
