@@ -231,10 +231,11 @@ impl Engine {
             return;
         };
         let others = lane.in_flight > 0;
+        let spill = self.spill_bytes(client_key);
         let Some(client) = self.clients.get_mut(client_key) else {
             return;
         };
-        if client.outbox.len() <= self.settings.stream_spill_bytes || client.blocks.is_some() {
+        if client.outbox.len() <= spill || client.blocks.is_some() {
             return;
         }
         client.blocks = Some(key);
@@ -255,12 +256,29 @@ impl Engine {
         }
     }
 
+    /// What a client may leave unread before its large answer is not read any further. One that
+    /// wants answers in order may still be writing the pipeline that they answer: it gets as
+    /// much as for small answers, as far as there is room for all.
+    fn spill_bytes(&self, client: ClientKey) -> usize {
+        let in_order = self
+            .clients
+            .get(client)
+            .is_some_and(|client| client.listener.in_order);
+        if in_order && self.answer_bytes <= self.settings.answer_bytes_max {
+            let ordered = self.settings.ordered_outbox_pause_bytes;
+            ordered.max(self.settings.stream_spill_bytes)
+        } else {
+            self.settings.stream_spill_bytes
+        }
+    }
+
     /// A client that blocked a lane has taken enough: the lane is read again.
     pub(crate) fn unblock_lane(&mut self, client_key: ClientKey) {
+        let spill = self.spill_bytes(client_key);
         let Some(client) = self.clients.get_mut(client_key) else {
             return;
         };
-        if client.outbox.len() > self.settings.stream_spill_bytes / 2 {
+        if client.outbox.len() > spill / 2 {
             return;
         }
         let Some(key) = client.blocks.take() else {
