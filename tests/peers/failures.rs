@@ -153,13 +153,14 @@ fn other_calls_fail_in_words_on_connections_that_stay() {
         return;
     }
     for (client, connections, args) in [
-        (Language::Python, 16, "--connections 16"),
+        (Language::Python, 16, "--connections 16 --pause-ms 20"),
+        // Pauses of its own choice, from 1 to 20 ms, so that not all answers come at once.
         (Language::Node, 4, "--connections 4 --in-flight 16"),
     ] {
         let mut servers = three(Language::Node, "");
         let weft = Weft::start("thrift", &ports(&servers), "");
         // Every server has some of them at any time.
-        let args = format!("--seconds 2 --steps pause --pause-ms 20 {args}");
+        let args = format!("--seconds 2 --steps pause {args}");
         let mut client = thrift_client(client, weft.port, &args);
         client.wait_for(|line| (line == "running").then_some(()));
         servers[0].running.kill();

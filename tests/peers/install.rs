@@ -3,6 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 /// A peer, or what one needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,11 +102,15 @@ pub(crate) fn generated() -> PathBuf {
     place
 }
 
+/// Whether the packages are there; asked once, as it takes a while.
 fn packages_import() -> bool {
-    Command::new(python())
-        .args(["-c", "import thrift, thriftpy2, redis"])
-        .status()
-        .is_ok_and(|status| status.success())
+    static IMPORT: OnceLock<bool> = OnceLock::new();
+    *IMPORT.get_or_init(|| {
+        Command::new(python())
+            .args(["-c", "import thrift, thriftpy2, redis"])
+            .status()
+            .is_ok_and(|status| status.success())
+    })
 }
 
 /// Where `install.sh` puts packages.

@@ -48,7 +48,7 @@ fn redis_py_finds_everything_as_in_a_redis() {
 }
 
 #[test]
-fn a_transaction_command_by_command_needs_one_redis_or_is_refused_in_words() {
+fn a_transaction_may_come_command_by_command_where_there_is_one_redis() {
     if !all_there(NEEDED) {
         return;
     }
@@ -56,6 +56,20 @@ fn a_transaction_command_by_command_needs_one_redis_or_is_refused_in_words() {
     let weft = before(&servers);
     let report = report(client(Language::Python, weft.port, "bare_transactions"));
     assert_all_ok(&report, 1);
+}
+
+#[test]
+fn a_transaction_over_keys_of_several_redises_is_refused_whole() {
+    if !all_there(NEEDED) {
+        return;
+    }
+    let servers = [redis_server(), redis_server(), redis_server()];
+    let weft = before(&servers);
+    for resp in ["--resp 2", "--resp 3"] {
+        let args = format!("{resp} crossing_transactions");
+        let report = report(client(Language::Python, weft.port, &args));
+        assert_all_ok(&report, 1);
+    }
 }
 
 #[test]

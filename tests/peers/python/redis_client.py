@@ -5,6 +5,7 @@ said, "ok" or what went wrong.
 """
 
 import argparse
+import faulthandler
 import json
 import sys
 import threading
@@ -24,6 +25,8 @@ def connect(args, **options):
         "socket_timeout": 10,
         "protocol": args.resp,
         "password": args.password,
+        # The library's own retries would hide what went wrong.
+        "retry": Retry(NoBackoff(), 0),
         **options,
     }
     return redis.Redis(host="127.0.0.1", port=args.port, decode_responses=True, **options)
@@ -72,11 +75,14 @@ def pipelines(args):
 
 
 def deep(args):
-    """A pipeline of 20 MB, whose replies are as large, is written before one of them is read."""
+    """A pipeline of 10 MB, whose replies are as large, is written before one of them is read.
+
+    Weft's default bound for the unread replies of one client is 16 MiB.
+    """
     with connect(args) as client:
         value = "0123456789" * 10_000
         pipeline = client.pipeline(transaction=False)
-        for number in range(200):
+        for number in range(100):
             pipeline.set(f"deep:{number % 20}", value)
             pipeline.get(f"deep:{number % 20}")
         for number, reply in enumerate(pipeline.execute()):
@@ -245,13 +251,29 @@ def bare_transactions(args):
         equal(client.get("bare"), "2")
 
 
+def crossing_transactions(args):
+    """A transaction whose keys live on several Redises is refused whole, and nothing of it is done."""
+    keys = [f"crossing:{number}" for number in range(20)]
+    with connect(args) as client, connect(args) as other:
+        pipeline = client.pipeline(transaction=True)
+        for key in keys:
+            pipeline.set(key, 1)
+        try:
+            raise AssertionError(f"executed: {pipeline.execute()}")
+        except redis.ResponseError as error:
+            assert "weft: " in str(error), error
+        equal([key for key in keys if other.get(key) is not None], [])
+        # And its connection serves on.
+        equal(client.set("crossing:after", 2), True)
+        equal(client.get("crossing:after"), "2")
+
+
 def strangers(args):
     """Who does not know the password gets nothing, also while others who know it are served."""
     with connect(args) as friend:
         friend.set("secret", "x")
         for password in (None, "wrong"):
-            never = Retry(NoBackoff(), 0)
-            with connect(args, password=password, retry=never) as stranger:
+            with connect(args, password=password) as stranger:
                 try:
                     raise AssertionError(f"{password}: read {stranger.get('secret')!r}")
                 except redis.AuthenticationError:
@@ -276,7 +298,7 @@ CHECKS = [
     many,
 ]
 # What is only done when it is named.
-MORE = [bare_transactions, strangers]
+MORE = [bare_transactions, crossing_transactions, strangers]
 
 
 def outage(args):
@@ -286,8 +308,7 @@ def outage(args):
     """
     wrong, said, ok, lost = [], {}, 0, 0
     until = time.monotonic() + args.seconds
-    # Without the library's own retries, which would hide what went wrong.
-    with connect(args, retry=Retry(NoBackoff(), 0)) as client:
+    with connect(args) as client:
         step = 0
         while time.monotonic() < until:
             step += 1
@@ -319,6 +340,8 @@ def main():
     parser.add_argument("--password")
     parser.add_argument("checks", nargs="*")
     args = parser.parse_args()
+    # If it hangs, it says where before the test loses its patience.
+    faulthandler.dump_traceback_later(40)
 
     if args.outage:
         print(json.dumps(outage(args)))

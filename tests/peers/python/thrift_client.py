@@ -164,7 +164,7 @@ def main():
     parser.add_argument("--pause-ms", type=int, default=1)
     parser.add_argument("--every-ms", type=int, default=0, help="between two requests")
     parser.add_argument("--big", type=int, default=0, help="one echo of so many bytes first")
-    parser.add_argument("--noted", help="ask how often this token was noted, and end")
+    parser.add_argument("--noted", help="ask how often each of these tokens was noted, and end")
     thrift_wire.add_arguments(parser)
     args = parser.parse_args()
     if args.in_flight != 1:
@@ -173,7 +173,7 @@ def main():
 
     if args.noted:
         transport, client = connect(args)
-        print(json.dumps({"noted": client.noted(args.noted)}))
+        print(json.dumps([client.noted(token) for token in args.noted.split(",")]))
         return
     report = Report()
     if args.big:
