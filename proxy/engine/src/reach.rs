@@ -57,11 +57,12 @@ impl Engine {
             return;
         }
         run.failures = run.failures.saturating_add(1);
-        // Full jitter over an exponential cap, and never less than the minimum.
-        let cap = min
-            .saturating_mul(1u32 << run.failures.min(16))
-            .min(max)
-            .max(min);
+        let service = self.services.get(run.service);
+        let urgent = service.is_some_and(|service| !service.waiting.is_empty());
+        // Full jitter over an exponential cap, and never less than the minimum; but exchanges
+        // that have nowhere to go are worth a try each time.
+        let doublings = if urgent { 1 } else { run.failures.min(16) };
+        let cap = min.saturating_mul(1u32 << doublings).min(max).max(min);
         let wait = self.rng.u64(min.as_nanos() as u64..=cap.as_nanos() as u64);
         let until = Nanos(now.0.saturating_add(wait));
         if stands {
@@ -107,6 +108,31 @@ impl Engine {
         }
         if !service.waiting.is_empty() {
             self.probe_due(index);
+        }
+    }
+
+    /// An exchange waits because no instance of its subset can be reached: those that are left
+    /// alone for long are tried again soon, whatever their record.
+    pub(crate) fn hasten(&mut self, service: usize, subset: usize) {
+        let now = self.now.monotonic;
+        let min = self.settings.reconnect_min;
+        let soon = now.after(min);
+        let members = self
+            .services
+            .get(service)
+            .and_then(|run| run.subsets.get(subset))
+            .map(|subset| subset.members.clone());
+        for key in members.into_iter().flatten() {
+            let wait = self.rng.u64(0..=min.as_nanos() as u64);
+            let Some(run) = self.instances.get_mut(key) else {
+                continue;
+            };
+            if matches!(run.reach, Reach::Down { until } if until > soon) {
+                let until = Nanos(now.0.saturating_add(wait));
+                run.reach = Reach::Down { until };
+                self.wheel.cancel(&mut run.timer);
+                run.timer = self.wheel.set(until, Alarm::Instance(key));
+            }
         }
     }
 

@@ -103,6 +103,7 @@ impl Engine {
             run.waiting.push_back((until, key));
         }
         self.wheel.set(until, Alarm::Waiting(service));
+        self.hasten(service, rule.subset);
         self.probe_due(service);
     }
 
