@@ -151,12 +151,12 @@ impl Lane {
 }
 
 /// The table of awaited answers that a lane of this class needs.
-pub(crate) fn pending(codec: &dyn Codec, class: Class, depth: u32) -> Pending {
+pub(crate) fn pending(codec: &dyn Codec, class: Class, depth: u32, start: u64) -> Pending {
     let traits = codec.traits();
     match (traits.correlation, traits.ids, class) {
         (Correlation::ById, Some(ids), Class::Shared | Class::Bulk | Class::Alone) => {
             // Room for as many abandoned ids as are tolerated, beside the live ones.
-            Pending::ById(Slots::new(ids, depth.saturating_add(16)))
+            Pending::ById(Slots::new(ids, depth.saturating_add(16), start))
         }
         _ => Pending::InOrder(VecDeque::new()),
     }

@@ -45,7 +45,7 @@ impl Engine {
             class: pool.class,
             facets: pool.facets.clone(),
             login,
-            pending: crate::lane::pending(&*codec, pool.class, policy.depth),
+            pending: crate::lane::pending(&*codec, pool.class, policy.depth, self.rng.u64(..)),
             codec,
             limits: service.state.limits,
             state: LaneState::Connecting,

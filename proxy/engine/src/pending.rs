@@ -43,6 +43,8 @@ pub(crate) struct Slots {
     index_bits: u32,
     /// Generations that the domain has room for, at least 1.
     generations: u64,
+    /// The generation of fresh slots.
+    start: u64,
     slots: Vec<Slot>,
     free: VecDeque<u32>,
     /// Slots that were never used lie at and above this many.
@@ -57,7 +59,9 @@ struct Slot {
 
 impl Slots {
     /// Room for `depth` exchanges and as many abandoned ones again, if the domain has it.
-    pub(crate) fn new(domain: IdDomain, depth: u32) -> Self {
+    /// A lane's ids begin at a generation that `start` draws, so that an id of one lane that a
+    /// broken server sends on another hardly ever meets a live exchange there.
+    pub(crate) fn new(domain: IdDomain, depth: u32, start: u64) -> Self {
         let ids = domain
             .wire_last
             .saturating_sub(domain.wire_first)
@@ -72,6 +76,7 @@ impl Slots {
             first: domain.wire_first,
             index_bits: slots_max.trailing_zeros(),
             generations: (ids / slots_max).max(1),
+            start: start % (ids / slots_max).max(1),
             slots: Vec::new(),
             free: VecDeque::new(),
             slots_max: slots_max as usize,
@@ -88,7 +93,7 @@ impl Slots {
         // Fresh slots first: a used one rests as long as possible.
         let index = if self.slots.len() < self.slots_max {
             self.slots.push(Slot {
-                generation: 0,
+                generation: self.start,
                 entry: None,
             });
             self.slots.len() - 1
@@ -274,7 +279,7 @@ mod tests {
             wire_first: first,
             wire_last: last,
         };
-        Pending::ById(Slots::new(domain, depth))
+        Pending::ById(Slots::new(domain, depth, 0))
     }
 
     #[test]
