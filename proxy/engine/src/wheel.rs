@@ -14,8 +14,6 @@ const LEVELS: usize = 6;
 /// 2^36 ticks are more than two years.
 const TICKS_MAX: u64 = (1 << (SLOT_BITS as u64 * LEVELS as u64)) - 1;
 const NONE: u32 = u32::MAX;
-/// In a crowded far slot the exact minimum is not worth a walk: the wheel wakes at its start.
-const WALK_MAX: usize = 32;
 
 /// A timer that is set. Once it went off it cancels nothing, although its place serves another:
 /// several go off at once, and the owner of a later one may be gone before its turn comes.
@@ -43,6 +41,10 @@ pub(crate) struct Wheel<T> {
     nodes: Vec<Node<T>>,
     free: u32,
     heads: [[u32; SLOTS]; LEVELS],
+    /// For an occupied slot a tick that no timer in it comes before: the least that was hung
+    /// there, though it may have been cancelled since. It spares an idle worker a wake at the
+    /// slot's beginning.
+    earliest: [[u64; SLOTS]; LEVELS],
     occupied: [u64; LEVELS],
     /// Everything up to this tick has gone off.
     tick: u64,
@@ -68,6 +70,7 @@ impl<T: Copy> Wheel<T> {
             nodes: Vec::new(),
             free: NONE,
             heads: [[NONE; SLOTS]; LEVELS],
+            earliest: [[0; SLOTS]; LEVELS],
             occupied: [0; LEVELS],
             tick: 0,
         }
@@ -154,22 +157,8 @@ impl<T: Copy> Wheel<T> {
     /// When [`Wheel::advance`] is worth calling next.
     pub(crate) fn next_deadline(&self) -> Option<Nanos> {
         let (level, slot, start) = self.next_slot()?;
-        let mut tick = start;
-        if level > 0 {
-            let mut index = *self.heads.get(level)?.get(slot)?;
-            let mut earliest = u64::MAX;
-            let mut walked = 0;
-            while let Some(node) = self.nodes.get(index as usize) {
-                earliest = earliest.min(node.tick);
-                index = node.next;
-                walked += 1;
-                if walked > WALK_MAX {
-                    earliest = start;
-                    break;
-                }
-            }
-            tick = earliest;
-        }
+        let earliest = self.earliest.get(level)?.get(slot)?;
+        let tick = start.max(*earliest);
         Some(Nanos(tick << TICK_BITS))
     }
 
@@ -210,6 +199,18 @@ impl<T: Copy> Wheel<T> {
         };
         let next = std::mem::replace(head, index);
         node.next = next;
+        let tick = node.tick;
+        if let Some(earliest) = self
+            .earliest
+            .get_mut(level)
+            .and_then(|slots| slots.get_mut(slot))
+        {
+            *earliest = if next == NONE {
+                tick
+            } else {
+                tick.min(*earliest)
+            };
+        }
         if let Some(next) = self.nodes.get_mut(next as usize) {
             next.previous = index;
         }
