@@ -149,6 +149,8 @@ impl Engine {
             return;
         };
         lane.state = LaneState::Ready;
+        // The time limit of connecting is over; what comes now is usually much later.
+        self.wheel.cancel(&mut lane.timer);
         if let Some(client) = lane.bound {
             self.arm_lane(key);
             return self.list_client(client);

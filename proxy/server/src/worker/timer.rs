@@ -20,8 +20,11 @@ use weft_engine::Nanos;
 
 use super::ready::{self, ReadyList, Token};
 
-/// A deadline that moved to later is not followed more often than this.
+/// A deadline that moved to later is followed a few times within this, so that a worker that
+/// falls idle is not left with a stale timer, and then not again: a busy one need not.
 const FOLLOW: Duration = Duration::from_secs(1);
+/// How often within that.
+const FOLLOWS_MAX: u8 = 8;
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
 /// Wakes the worker once.
@@ -32,6 +35,8 @@ pub(super) struct Timer {
     /// When it fires.
     set_for: Option<Nanos>,
     set_at: Nanos,
+    /// How often it has followed since `set_at`.
+    follows: u8,
 }
 
 impl Timer {
@@ -53,6 +58,7 @@ impl Timer {
             waker: ready::waker(list, Token::Timer),
             set_for: None,
             set_at: Nanos(0),
+            follows: 0,
         };
         timer.fired();
         Ok(timer)
@@ -64,7 +70,8 @@ impl Timer {
             (None, next) => next.is_none(),
             (Some(set_for), Some(next)) if next < set_for => false,
             (Some(set_for), next) => {
-                next == Some(set_for) || now.duration_since(self.set_at) < FOLLOW
+                next == Some(set_for)
+                    || (now.duration_since(self.set_at) < FOLLOW && self.follows >= FOLLOWS_MAX)
             }
         };
         if !keep {
@@ -88,7 +95,12 @@ impl Timer {
         match timerfd_settime(&self.fd, TimerfdTimerFlags::empty(), &value) {
             Ok(_) => {
                 self.set_for = next;
-                self.set_at = now;
+                if now.duration_since(self.set_at) < FOLLOW {
+                    self.follows = self.follows.saturating_add(1);
+                } else {
+                    self.set_at = now;
+                    self.follows = 0;
+                }
             }
             Err(error) => tracing::error!(%error, "the timer cannot be set"),
         }
