@@ -1,8 +1,8 @@
 //! The trait that every protocol implements.
 
 use crate::{
-    Asked, CannotSay, EmitError, Field, Head, Limits, Malformed, Rewrite, Say, ScanState, Scanned,
-    Side, Sniff, Traits, Value, Verdict,
+    Asked, CannotSay, EmitError, Field, Head, Limits, Malformed, Parts, Rewrite, Say, ScanState,
+    Scanned, Side, Sniff, Traits, Value, Verdict,
 };
 
 /// Reads and patches the frames of one protocol.
@@ -88,4 +88,20 @@ pub trait Codec: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// [`CannotSay`] where [`Traits::says`] says so; then nothing was appended.
     fn say(&self, what: &Say<'_>, out: &mut Vec<u8>) -> Result<(), CannotSay>;
+
+    /// Names the parts of a frame in wire order, for people: see [`Parts`]. Never on a request's
+    /// path, so it may allocate.
+    ///
+    /// `head` is `None` if none could be read, because the bytes are malformed or not all there:
+    /// then the parts are named as far as they can be read, the last one is where reading stops,
+    /// and `frame` is all that is left of the stream. A part lies inside the frame (without a
+    /// head: inside the bytes), parts of one depth do not overlap, and a deeper one lies inside
+    /// the one before it that is less deep. The proof kit holds codecs to that.
+    ///
+    /// By default id and method are named, and the bytes around them.
+    fn parts(&self, _side: Side, head: Option<&Head>, frame: &[u8], parts: &mut Parts) {
+        if let Some(head) = head {
+            parts.of_head(self.traits().ids, head, frame);
+        }
+    }
 }

@@ -3,8 +3,9 @@
 //! A [`Codec`] reads and patches the frames of one protocol. It finds where frames end
 //! ([`Codec::scan`]), remembers what an answer must carry back ([`Codec::remember`]), gives the
 //! fields that rules ask for ([`Codec::field`]), says what an answer means
-//! ([`Codec::classify`]), copies a frame with another id in it ([`Codec::emit`]) and speaks the
-//! protocol's own words where the mesh must ([`Codec::say`]).
+//! ([`Codec::classify`]), copies a frame with another id in it ([`Codec::emit`]), speaks the
+//! protocol's own words where the mesh must ([`Codec::say`]) and names a frame's parts for
+//! people ([`Codec::parts`]).
 //!
 //! A codec knows no socket, no clock, no thread, no metrics and no other codec. It never
 //! panics, never allocates by a length that it read, and answers malformed bytes with a
@@ -35,6 +36,9 @@ pub use emit::{EmitError, NewId, Rewrite};
 
 mod say;
 pub use say::{CannotSay, ProxyError, Say};
+
+mod part;
+pub use part::{Part, Parts};
 
 mod codec;
 pub use codec::Codec;

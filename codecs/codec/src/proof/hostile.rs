@@ -8,6 +8,7 @@ use super::{
     cuts::{difference, random_pieces},
     feed::feed,
     ids::hex,
+    parts::well_placed,
 };
 use crate::{Asked, Codec, Field, Head, Limits, NewId, ProxyError, Rewrite, Say, Side};
 
@@ -24,7 +25,7 @@ const INTERESTING: [u8; 12] = [
 impl Proof<'_> {
     /// Scans [`Proof::mutations`] buffers: vectors that were damaged, truncated, doubled or
     /// spliced, and one in sixteen of random bytes. Whatever head is still found is read,
-    /// remembered, classified, copied and answered.
+    /// remembered, classified, named part by part, copied and answered.
     pub fn check_hostile(&mut self) {
         let corpus: Vec<(Side, Vec<u8>)> = self
             .files
@@ -72,6 +73,10 @@ fn look_into(
     }
     // Any prefix may be asked about.
     let _ = codec.sniff(bytes);
+    let good = whole.heads.last().map_or(0, |head| {
+        (head.start as usize).saturating_add(head.frame_bytes as usize)
+    });
+    well_placed(codec, side, None, bytes.get(good..).unwrap_or_default())?;
     for head in whole.heads.iter().take(HEADS_LOOKED_INTO) {
         let from = bytes.get(head.start as usize..).unwrap_or_default();
         let frame = from.get(..head.frame_bytes as usize).unwrap_or(from);
@@ -114,6 +119,7 @@ fn use_frame(codec: &dyn Codec, side: Side, head: &Head, frame: &[u8]) -> Result
         let _ = codec.field(side, head, frame, field);
     }
     let _ = codec.classify(head, frame);
+    well_placed(codec, side, Some(head), frame)?;
     let mut out = Vec::new();
     match codec.emit(side, head, frame, &Rewrite::NOTHING, &mut out) {
         Ok(()) if out != frame => return Err(format!("the copy differs: {}", hex(&out))),

@@ -24,6 +24,8 @@ pub use cuts::linear_work;
 
 mod ids;
 
+mod parts;
+
 mod replies;
 
 mod hostile;
@@ -109,6 +111,7 @@ impl<'c> Proof<'c> {
         self.check_vectors();
         self.check_cuts();
         self.check_ids();
+        self.check_parts();
         self.check_replies();
         self.check_hostile();
         self.finish()

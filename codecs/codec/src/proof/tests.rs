@@ -21,6 +21,10 @@ enum Fault {
     ReplyLooksGood,
     PanicOnOddKinds,
     ComplaintPastTheBytes,
+    PartsOverlap,
+    PartPastTheFrame,
+    DeepPartOutsideItsHolder,
+    IdUnnamed,
 }
 
 #[derive(Debug)]
@@ -188,6 +192,22 @@ impl Codec for Toy {
         out.extend_from_slice(&[4, kind, id, b'!']);
         Ok(())
     }
+
+    fn parts(&self, _side: Side, head: Option<&Head>, frame: &[u8], parts: &mut Parts) {
+        let end = head.map_or(frame.len() as u32, |head| head.frame_bytes);
+        if end < 3 {
+            return;
+        }
+        let late = u32::from(self.is(Fault::PartPastTheFrame));
+        let early = u32::from(self.is(Fault::PartsOverlap));
+        let deep = u32::from(self.is(Fault::DeepPartOutsideItsHolder));
+        parts.words("begin", Span::new(0, 2 - deep), "two bytes");
+        parts.inside(|parts| parts.bytes("kind", Span::new(1, 1)));
+        if !self.is(Fault::IdUnnamed) {
+            parts.bytes("id", Span::new(2, 1));
+        }
+        parts.bytes("body", Span::new(3 - early, end - 3 + late + early));
+    }
 }
 
 fn vector(name: &str, side: Side, kind: Kind, bytes: &[u8]) -> Vector {
@@ -284,6 +304,14 @@ fn a_reply_under_another_id_or_that_looks_good_is_found() {
 fn a_panic_and_a_complaint_out_of_place_are_found() {
     finds(Fault::PanicOnOddKinds, "hostile");
     finds(Fault::ComplaintPastTheBytes, "hostile");
+}
+
+#[test]
+fn parts_that_lie_wrongly_are_found() {
+    finds(Fault::PartsOverlap, "parts");
+    finds(Fault::PartPastTheFrame, "parts");
+    finds(Fault::DeepPartOutsideItsHolder, "parts");
+    finds(Fault::IdUnnamed, "parts");
 }
 
 #[test]
