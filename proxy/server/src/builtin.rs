@@ -12,6 +12,7 @@ const BUILTINS: &[Builtin] = &[
         Source::Code(|| Arc::new(weft_thrift::Thrift::new())),
     ),
     Builtin::new("redis", Source::Code(|| Arc::new(weft_resp::Resp::new()))),
+    Builtin::new("tars", Source::Code(|| Arc::new(weft_tars::Tars::new()))),
     Builtin::new("raw", Source::Code(|| Arc::new(weft_raw::Raw::new()))),
     Builtin::new(
         "acme",
