@@ -255,17 +255,22 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Every Rust file below a folder.
+/// Every Rust file below a folder, which has at least one.
 fn sources(folder: &Path) -> Vec<PathBuf> {
+    let found = rust_files(folder);
+    assert!(!found.is_empty(), "{} has no Rust", folder.display());
+    found
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() && !path.ends_with("target") {
-            found.extend(sources(&path));
+            found.extend(rust_files(&path));
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             found.push(path);
         }
     }
-    assert!(!found.is_empty(), "{} has no Rust", folder.display());
     found
 }
