@@ -3,7 +3,9 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use weft_codec::{Asked, Correlation, Effect, Field, Head, Kind, ProxyError, Say};
+use weft_codec::{
+    Asked, Codec as _, Correlation, Effect, Field, Head, Kind, ProxyError, Say, Side,
+};
 use weft_model::Policy;
 use weft_route::{Fields as _, RequestFields};
 
@@ -40,7 +42,7 @@ pub(crate) struct Incoming<'a> {
 impl Incoming<'_> {
     pub(crate) fn fields(&self) -> RequestFields<'_> {
         RequestFields {
-            codec: &*self.listener.listener.codec,
+            codec: &*self.listener.codec,
             head: self.head,
             frame: self.frame,
         }
@@ -182,7 +184,6 @@ impl Engine {
         let mut asked = Asked::default();
         incoming
             .listener
-            .listener
             .codec
             .remember(incoming.head, incoming.frame, &mut asked);
         let now = self.now.monotonic;
@@ -225,6 +226,7 @@ impl Engine {
             before: None,
             answer: Vec::new(),
         });
+        self.begun = Some(exchange);
         if let Some(last) = last.and_then(|last| self.exchanges.get_mut(last)) {
             last.next = Some(exchange);
         }
@@ -289,9 +291,10 @@ impl Engine {
     ) -> bool {
         let mut deadline = self.now.monotonic.after(policy.timeout);
         if incoming.listener.reads_deadline {
-            let asked = incoming
-                .fields()
-                .field(Field::DeadlineMs)
+            let Incoming { head, frame, .. } = incoming;
+            let codec = &incoming.listener.codec;
+            let asked = codec
+                .field(Side::Downstream, head, frame, Field::DeadlineMs)
                 .and_then(|value| value.number());
             if let Some(ms) = asked {
                 deadline = deadline.min(self.now.monotonic.after(Duration::from_millis(ms)));

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use weft_codec::{Asked, Codec, Head, Kind, NewId, Rewrite, Say, Side, Verdict};
+use weft_codec::{Asked, Codec as _, Head, Kind, NewId, Rewrite, Say, Side, Verdict};
 
 use crate::exchange::{Class, ExchangeKey, Phase};
-use crate::guard;
+use crate::guard::{self, Guarded};
 use crate::lane::{Lane, LaneKey, LaneState, ReadTo, Reading};
 use crate::pending::Entry;
 use crate::report::Outcome;
@@ -14,7 +14,7 @@ use crate::{CloseCause, ConnId, Engine};
 /// An answer frame, or the beginning of a large one.
 #[derive(Clone, Copy)]
 pub(crate) struct Answer<'a> {
-    pub(crate) codec: &'a Arc<dyn Codec>,
+    pub(crate) codec: &'a Guarded,
     pub(crate) head: &'a Head,
     pub(crate) frame: &'a [u8],
 }
@@ -63,28 +63,31 @@ impl Engine {
         let codec = Arc::clone(&lane.codec);
         let mut heads = std::mem::take(&mut self.heads);
         heads.clear();
-        let scanned = guard::scan(
-            &*codec,
+        let scanned = codec.scan(
             Side::Upstream,
             &lane.limits,
             &mut lane.scan,
             data,
             &mut heads,
         );
+        // It is told by what the scan answers.
+        self.panics.take();
         for head in &heads {
             let start = head.start as usize;
             let end = start
                 .saturating_add(head.frame_bytes as usize)
                 .min(data.len());
             let frame = data.get(start..end).unwrap_or_default();
-            self.lane_frame(
-                key,
-                Answer {
-                    codec: &codec,
-                    head,
-                    frame,
-                },
-            );
+            let answer = Answer {
+                codec: &codec,
+                head,
+                frame,
+            };
+            self.lane_frame(key, answer);
+            if self.panics.take() {
+                self.lane_panicked(key);
+                break;
+            }
         }
         self.heads = heads;
         let Some(lane) = self.lanes.get_mut(key) else {
@@ -206,6 +209,9 @@ impl Engine {
         answer: Answer<'_>,
     ) {
         let verdict = answer.codec.classify(answer.head, answer.frame);
+        if self.panics.is_noted() {
+            return self.unreadable_answer(key, exchange_key, answer);
+        }
         if verdict == Verdict::NotExecuted
             && answer.missing() == 0
             && !answer.head.more
@@ -221,6 +227,16 @@ impl Engine {
         self.note_facet_answer(key, exchange_key, verdict);
         self.hand_over(key, exchange_key, answer);
         self.after_answer(key);
+    }
+
+    /// An answer over which the codec panicked.
+    fn unreadable_answer(&mut self, key: LaneKey, exchange: ExchangeKey, answer: Answer<'_>) {
+        if !answer.head.more {
+            self.settle_attempt(key, exchange, Verdict::Unavailable);
+        }
+        self.abandon(exchange, false);
+        let error = weft_codec::ProxyError::Malformed;
+        self.fail(exchange, error, guard::WORDS, false);
     }
 
     /// What an answer teaches about its lane and instance, once an attempt has ended well.

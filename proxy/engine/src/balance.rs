@@ -58,11 +58,7 @@ impl Engine {
         }
         let by_ring = match &rule.policy().balancing {
             Balancing::RingHash(key) => Some(key.as_deref()),
-            Balancing::ProtocolDefault
-                if request.codec.traits().balance == weft_codec::Balance::RingHash =>
-            {
-                Some(None)
-            }
+            _ if rule.by_own_keys => Some(None),
             _ => None,
         };
         // Requests without a key may go anywhere.
@@ -265,7 +261,7 @@ impl Engine {
             .get(rule.service)
             .and_then(|service| service.subsets.get(rule.subset))
             .is_some_and(|subset| subset.members.len() > 1);
-        if !several || !self.is_by_own_keys(rule, request) {
+        if !several || !rule.by_own_keys {
             return true;
         }
         let choosing = Choosing {
@@ -277,17 +273,6 @@ impl Engine {
             Some(Choice::Instance(owner)) => owner == instance,
             Some(Choice::Split) => false,
             Some(Choice::NoneNow) | None => true,
-        }
-    }
-
-    /// Whether the rule distributes by the protocol's own keys.
-    pub(crate) fn is_by_own_keys(&self, rule: &RuleRun, request: &RequestFields<'_>) -> bool {
-        match &rule.policy().balancing {
-            Balancing::RingHash(key) => key.is_none(),
-            Balancing::ProtocolDefault => {
-                request.codec.traits().balance == weft_codec::Balance::RingHash
-            }
-            _ => false,
         }
     }
 

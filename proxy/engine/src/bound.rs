@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use weft_codec::{Effect, Field, Head, Kind, ProxyError, Rewrite, Side};
+use weft_codec::{Codec as _, Effect, Field, Head, Kind, ProxyError, Rewrite, Side};
 use weft_route::Fields as _;
 
 use crate::admit::{Flow, Incoming};
@@ -12,7 +12,6 @@ use crate::balance::{Choice, Choosing};
 use crate::client::{ClientKey, Pass, PassTo};
 use crate::engine::PoolName;
 use crate::exchange::{Class, ExchangeKey};
-use crate::guard;
 use crate::instance::InstanceKey;
 use crate::lane::{LaneKey, LaneState, ReadTo, Reading};
 use crate::listener::RuleRun;
@@ -38,9 +37,13 @@ impl Engine {
             frame: &[],
             ahead: &[],
         };
+        let outer = self.panics.begin();
         let index = listener.listener.routes.decide(&incoming.fields());
         let rule = index.and_then(|index| listener.rules.get(index)).cloned();
         let bound = rule.is_some_and(|rule| self.bind(key, &rule, incoming).is_ok());
+        if self.panics.end(outer) {
+            return self.client_panicked(key, None);
+        }
         if !bound {
             self.report(
                 ConnId::of_client(key),
@@ -73,7 +76,7 @@ impl Engine {
             tried: &tried,
             idempotent: false,
         };
-        let keyed = self.first_keyed(rule, incoming);
+        let keyed = Self::first_keyed(rule, incoming);
         let mut fields = incoming.fields();
         if let Some((head, frame)) = &keyed {
             (fields.head, fields.frame) = (head, frame);
@@ -97,20 +100,19 @@ impl Engine {
 
     /// A session goes where its first key lives. A request that opens one may have no key
     /// (MULTI): then the key of what was sent with it decides.
-    fn first_keyed<'a>(&self, rule: &RuleRun, incoming: Incoming<'a>) -> Option<(Head, &'a [u8])> {
+    fn first_keyed<'a>(rule: &RuleRun, incoming: Incoming<'a>) -> Option<(Head, &'a [u8])> {
         let fields = incoming.fields();
-        if !self.is_by_own_keys(rule, &fields) || fields.field(Field::HashKey(0)).is_some() {
+        if !rule.by_own_keys || fields.field(Field::HashKey(0)).is_some() {
             return None;
         }
-        let codec = &incoming.listener.listener.codec;
+        let codec = &incoming.listener.codec;
         let limits = &incoming.listener.listener.limits;
         let ahead = incoming
             .ahead
             .get(..incoming.ahead.len().min(LOOK_AHEAD_BYTES))?;
         let mut heads = Vec::new();
         // What is malformed is complained of when its turn comes.
-        let _ = guard::scan(
-            &**codec,
+        let _ = codec.scan(
             Side::Downstream,
             limits,
             &mut Default::default(),
@@ -436,8 +438,7 @@ impl Engine {
         client.pinned = None;
         client.tried = Some(instance);
         let eager = client.is_raw()
-            || client.listener.listener.codec.traits().speaks_first
-                == weft_codec::Speaker::Upstream;
+            || client.listener.codec.traits().speaks_first == weft_codec::Speaker::Upstream;
         if eager {
             self.bind_early(key);
         } else {

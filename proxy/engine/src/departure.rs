@@ -1,5 +1,7 @@
 //! How clients end: finished, stalled, gone; and what becomes of what they asked for.
 
+use weft_codec::Codec as _;
+
 use crate::client::{Client, ClientKey, PassTo};
 use crate::engine::Alarm;
 use crate::lane::ReadTo;
@@ -156,7 +158,7 @@ impl Engine {
             consider(client.moved.after(patience), CloseCause::SlowReader);
         }
         if !client.partial.is_empty() && !client.flags.held {
-            let head = client.listener.listener.codec.traits().frame_bytes_min as usize;
+            let head = client.listener.codec.traits().frame_bytes_min as usize;
             let limit = if client.partial.len() < head {
                 settings.head_timeout
             } else {

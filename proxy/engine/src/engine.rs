@@ -14,6 +14,7 @@ use weft_codec::Head;
 use crate::buffer::Spares;
 use crate::client::{Client, ClientKey, Conn, Facets};
 use crate::exchange::{Class, Exchange, ExchangeKey};
+use crate::guard::Panics;
 use crate::instance::{InstanceKey, InstanceRun};
 use crate::lane::{Lane, LaneKey};
 use crate::listener::ListenerRun;
@@ -58,6 +59,9 @@ pub struct Engine {
     pub(crate) kept_bytes: usize,
     pub(crate) answer_bytes: usize,
     pub(crate) draining: Option<Nanos>,
+    pub(crate) panics: Arc<Panics>,
+    /// The exchange that began last.
+    pub(crate) begun: Option<ExchangeKey>,
 }
 
 /// What a timer is for.
@@ -120,6 +124,8 @@ impl Engine {
             kept_bytes: 0,
             answer_bytes: 0,
             draining: None,
+            panics: Arc::default(),
+            begun: None,
         };
         engine.apply(state);
         engine

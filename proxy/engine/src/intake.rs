@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
-use weft_codec::{Asked, Correlation, Kind, Say, Side, Speaker};
+use weft_codec::{Asked, Codec as _, Correlation, Head, Kind, Say, Side, Speaker};
 
 use crate::admit::{Flow, Incoming};
 use crate::buffer::Outbox;
 use crate::client::{Client, ClientKey, Flags, Pass, PassTo};
-use crate::guard;
+use crate::listener::ListenerRun;
 use crate::report::Outcome;
 use crate::wheel::Timer;
 use crate::{CloseCause, ConnId, Engine, Nanos, Refused};
@@ -31,7 +31,7 @@ impl Engine {
         self.counters.clients_accepted += 1;
         let now = self.now.monotonic;
         let eager = listener.correlation == Correlation::Raw
-            || listener.listener.codec.traits().speaks_first == Speaker::Upstream;
+            || listener.codec.traits().speaks_first == Speaker::Upstream;
         let key = self.clients.insert(Client {
             listener,
             partial: Vec::new(),
@@ -146,28 +146,13 @@ impl Engine {
         let listener = Rc::clone(&client.listener);
         let mut heads = std::mem::take(&mut self.heads);
         heads.clear();
-        let codec = &listener.listener.codec;
+        let codec = &listener.codec;
         let limits = &listener.listener.limits;
         let scan = &mut client.scan;
-        let scanned = guard::scan(&**codec, Side::Downstream, limits, scan, data, &mut heads);
-        let mut flow = Flow::Next;
-        let mut done = 0usize;
-        for head in &heads {
-            let start = head.start as usize;
-            let end = start.saturating_add(head.frame_bytes as usize);
-            let frame = data.get(start..end.min(data.len())).unwrap_or_default();
-            let incoming = Incoming {
-                listener: &listener,
-                head,
-                frame,
-                ahead: data.get(end..).unwrap_or_default(),
-            };
-            flow = self.request_frame(key, incoming);
-            if flow != Flow::Next {
-                break;
-            }
-            done = end;
-        }
+        let scanned = codec.scan(Side::Downstream, limits, scan, data, &mut heads);
+        // It is told by what the scan answers.
+        self.panics.take();
+        let (flow, done) = self.request_frames(key, &listener, &heads, data);
         self.heads = heads;
         let rest = data.get(done.min(data.len())..).unwrap_or_default();
         match (flow, scanned) {
@@ -197,6 +182,40 @@ impl Engine {
         if let Some((buffer, _)) = buffer {
             self.spares.put(buffer);
         }
+    }
+
+    /// Admits frames one by one; answers why it stopped, and where in `data`.
+    fn request_frames(
+        &mut self,
+        key: ClientKey,
+        listener: &Rc<ListenerRun>,
+        heads: &[Head],
+        data: &[u8],
+    ) -> (Flow, usize) {
+        let mut done = 0usize;
+        for head in heads {
+            let start = head.start as usize;
+            let end = start.saturating_add(head.frame_bytes as usize);
+            let frame = data.get(start..end.min(data.len())).unwrap_or_default();
+            let incoming = Incoming {
+                listener,
+                head,
+                frame,
+                ahead: data.get(end..).unwrap_or_default(),
+            };
+            let accepted = self.counters.accepted;
+            let flow = self.request_frame(key, incoming);
+            if self.panics.take() {
+                let its = self.begun.filter(|_| self.counters.accepted > accepted);
+                self.client_panicked(key, its);
+                return (Flow::Stop, done);
+            }
+            if flow != Flow::Next {
+                return (flow, done);
+            }
+            done = end;
+        }
+        (Flow::Next, done)
     }
 
     /// Keeps an unfinished frame, or frames that must wait.
@@ -279,7 +298,7 @@ impl Engine {
     }
 
     fn answer_ping(&mut self, key: ClientKey, incoming: Incoming<'_>) -> Flow {
-        let codec = &incoming.listener.listener.codec;
+        let codec = &incoming.listener.codec;
         let mut asked = Asked::default();
         codec.remember(incoming.head, incoming.frame, &mut asked);
         self.counters.pings += 1;

@@ -10,6 +10,7 @@ use weft_model::LanePolicy;
 use crate::buffer::Outbox;
 use crate::client::{ClientKey, Facets};
 use crate::exchange::{Class, ExchangeKey};
+use crate::guard::Guarded;
 use crate::instance::InstanceKey;
 use crate::pending::{Pending, Slots};
 use crate::table::Key;
@@ -26,7 +27,7 @@ pub(crate) struct Lane {
     pub(crate) facets: Option<Rc<Facets>>,
     /// What is replayed on it first: its facets, less what its founder is about to set.
     pub(crate) login: Option<Rc<Facets>>,
-    pub(crate) codec: Arc<dyn Codec>,
+    pub(crate) codec: Arc<Guarded>,
     pub(crate) limits: Limits,
     pub(crate) policy: LanePolicy,
     pub(crate) state: LaneState,

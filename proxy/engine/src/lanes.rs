@@ -1,7 +1,7 @@
 //! How lanes begin: opened, connected, logged in; and what happens to those who waited for one
 //! that did not come about.
 
-use weft_codec::{ProxyError, Verdict};
+use weft_codec::{Codec as _, ProxyError, Verdict};
 
 use crate::buffer::Outbox;
 use crate::client::ClientKey;
@@ -38,7 +38,7 @@ impl Engine {
                 .and_then(|client| client.facets.clone()),
             None => pool.facets.clone(),
         };
-        let codec = std::sync::Arc::clone(&service.state.codec);
+        let codec = std::sync::Arc::clone(&service.codec);
         let policy = run.lanes.clone();
         let key = self.lanes.insert(Lane {
             instance: pool.instance,

@@ -3,16 +3,19 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use weft_codec::{ConnectionState, Correlation, Order};
-use weft_model::{Policy, TextMatch};
+use weft_codec::{Balance, ConnectionState, Correlation, Order, Traits};
+use weft_model::{Balancing, Policy, TextMatch};
 use weft_route::Rule;
 
 use crate::Listener;
+use crate::guard::{Guarded, Panics};
 
 /// A listener with its rules, shared by the clients of this engine without atomic counts.
 #[derive(Debug)]
 pub(crate) struct ListenerRun {
     pub(crate) listener: Arc<Listener>,
+    /// The listener's codec, its panics caught.
+    pub(crate) codec: Arc<Guarded>,
     /// In the order of the listener's route table.
     pub(crate) rules: Vec<Rc<RuleRun>>,
     pub(crate) in_order: bool,
@@ -26,19 +29,25 @@ pub(crate) struct ListenerRun {
 }
 
 impl ListenerRun {
-    pub(crate) fn new(listener: Arc<Listener>, rules: Vec<Rc<RuleRun>>, gone: bool) -> Self {
+    pub(crate) fn new(
+        listener: Arc<Listener>,
+        rules: Vec<Rc<RuleRun>>,
+        panics: &Arc<Panics>,
+    ) -> Self {
         let traits = listener.codec.traits();
         let in_order = listener.order == Order::InOrder || traits.order == Order::InOrder;
         let (correlation, reads_deadline) = (traits.correlation, traits.says.deadline);
         let stateful = traits.state == ConnectionState::PerRequest;
+        let codec = Guarded::new(&listener.codec, panics);
         Self {
             listener,
+            codec,
             rules,
             in_order,
             correlation,
             reads_deadline,
             stateful,
-            gone,
+            gone: false,
         }
     }
 
@@ -63,6 +72,8 @@ pub(crate) struct RuleRun {
     /// Index in that service's subsets.
     pub(crate) subset: usize,
     pub(crate) idempotent: Idempotent,
+    /// It distributes by the protocol's own keys.
+    pub(crate) by_own_keys: bool,
 }
 
 /// Which methods of a rule may be sent again.
@@ -75,7 +86,12 @@ pub(crate) enum Idempotent {
 }
 
 impl RuleRun {
-    pub(crate) fn new(rule: Rule, service: usize, subset: usize) -> Self {
+    pub(crate) fn new(rule: Rule, service: usize, subset: usize, traits: &Traits) -> Self {
+        let by_own_keys = match &rule.policy.balancing {
+            Balancing::RingHash(key) => key.is_none(),
+            Balancing::ProtocolDefault => traits.balance == Balance::RingHash,
+            Balancing::PeakEwma | Balancing::RoundRobin => false,
+        };
         let patterns = &rule.policy.idempotent;
         let idempotent = if patterns.is_empty() {
             Idempotent::None
@@ -89,6 +105,7 @@ impl RuleRun {
             service,
             subset,
             idempotent,
+            by_own_keys,
         }
     }
 

@@ -1,7 +1,5 @@
 //! The one end of each exchange, and the words for those that fail.
 
-use std::sync::Arc;
-
 use weft_codec::{Asked, Codec, ProxyError, Say};
 
 use crate::client::{ClientKey, PassTo};
@@ -74,14 +72,16 @@ impl Engine {
         let Some(client) = self.clients.get_mut(client_key) else {
             return false;
         };
-        let codec: &Arc<dyn Codec> = &client.listener.listener.codec;
+        let codec = &client.listener.codec;
         let out = if turn {
             client.outbox.room(&mut self.spares)
         } else {
             &mut exchange.answer
         };
         let before = out.len();
+        let outer = self.panics.begin();
         let said = say(&**codec, &exchange.asked, out);
+        let panicked = self.panics.end(outer);
         self.answer_bytes += out.len() - before;
         if turn {
             self.mark_client(client_key);
@@ -92,6 +92,9 @@ impl Engine {
             exchange.phase = Phase::Held(outcome);
             let mut timer = std::mem::replace(&mut exchange.timer, Timer::NONE);
             self.wheel.cancel(&mut timer);
+        }
+        if panicked {
+            self.client_panicked(client_key, None);
         }
         said
     }

@@ -1,10 +1,11 @@
 //! A request goes into a lane's outbox, copied and patched in one pass.
 
-use weft_codec::{EmitError, NewId, OneWayAnswers, ProxyError, Rewrite, Side};
+use weft_codec::{Codec as _, EmitError, NewId, OneWayAnswers, ProxyError, Rewrite, Side};
 
 use crate::admit::Incoming;
 use crate::client::{ClientKey, PassTo};
 use crate::exchange::{ExchangeKey, Phase};
+use crate::guard;
 use crate::lane::LaneKey;
 use crate::pending::{Entry, Pending};
 use crate::{Engine, Nanos};
@@ -88,6 +89,10 @@ impl Engine {
         } else {
             Entry::Live(key)
         };
+        if self.panics.is_noted() {
+            // What was read of it led it here, and cannot be trusted.
+            return Err(NotPlaced::Emit(guard::panicked()));
+        }
         let by_id = matches!(lane.pending, Pending::ById(_));
         // In order, a one-way takes a place only if it is always answered.
         let awaited = by_id

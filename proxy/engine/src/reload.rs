@@ -9,6 +9,7 @@ use weft_model::Instance;
 
 use crate::client::ClientKey;
 use crate::engine::Alarm;
+use crate::guard::Guarded;
 use crate::instance::{InstanceKey, InstanceRun, Reach};
 use crate::listener::{ListenerRun, RuleRun};
 use crate::service::ServiceRun;
@@ -61,9 +62,11 @@ impl Engine {
                 continue;
             };
             let subset = service.subset(&rule.route.to.subset, &self.instances);
-            rules.push(Rc::new(RuleRun::new(rule.clone(), place, subset)));
+            let traits = listener.codec.traits();
+            let run = RuleRun::new(rule.clone(), place, subset, traits);
+            rules.push(Rc::new(run));
         }
-        Rc::new(ListenerRun::new(Arc::clone(listener), rules, false))
+        Rc::new(ListenerRun::new(Arc::clone(listener), rules, &self.panics))
     }
 
     /// Clients go on under the new rules of their listener, or finish if it is gone.
@@ -95,7 +98,8 @@ impl Engine {
             .iter()
             .position(|run| run.state.service.name == *name);
         let index = found.unwrap_or_else(|| {
-            self.services.push(ServiceRun::new(Arc::clone(state)));
+            self.services
+                .push(ServiceRun::new(Arc::clone(state), &self.panics));
             self.services.len() - 1
         });
         let old: Vec<InstanceKey> = match self.services.get_mut(index) {
@@ -105,6 +109,7 @@ impl Engine {
                 service.state = Arc::clone(state);
                 let old = std::mem::take(&mut service.instances);
                 if !same_codec {
+                    service.codec = Guarded::new(&state.codec, &self.panics);
                     self.retire_lanes_of(&old);
                 }
                 old

@@ -93,6 +93,8 @@ pub struct Counters {
     pub streamed_answers: u64,
     /// Lanes found to serve one request at a time.
     pub serial_lanes: u64,
+    /// Panics of codecs, each of which ended the connection whose bytes were read.
+    pub codec_panics: u64,
     /// Bytes read from clients.
     pub downstream_bytes_in: u64,
     /// Bytes written to clients.

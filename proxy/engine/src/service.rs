@@ -8,6 +8,7 @@ use weft_model::{Labels, RetryPolicy};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::exchange::ExchangeKey;
+use crate::guard::{Guarded, Panics};
 use crate::instance::{InstanceKey, InstanceRun};
 use crate::table::Table;
 use crate::{Nanos, ServiceState};
@@ -21,6 +22,8 @@ const RING_POINTS_MAX: u32 = 1 << 16;
 #[derive(Debug)]
 pub(crate) struct ServiceRun {
     pub(crate) state: Arc<ServiceState>,
+    /// The service's codec, its panics caught.
+    pub(crate) codec: Arc<Guarded>,
     /// It is in the state no longer.
     pub(crate) gone: bool,
     /// Instances in the state's order.
@@ -50,8 +53,9 @@ pub(crate) struct Subset {
 }
 
 impl ServiceRun {
-    pub(crate) fn new(state: Arc<ServiceState>) -> Self {
+    pub(crate) fn new(state: Arc<ServiceState>, panics: &Arc<Panics>) -> Self {
         Self {
+            codec: Guarded::new(&state.codec, panics),
             state,
             gone: false,
             instances: Vec::new(),

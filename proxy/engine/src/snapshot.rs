@@ -3,7 +3,7 @@
 use crate::client::Client;
 use crate::instance::{InstanceRun, Reach};
 use crate::lane::Lane;
-use crate::report::{ClientView, InstanceView, LaneView, ServiceView, Snapshot};
+use crate::report::{ClientView, Counters, InstanceView, LaneView, ServiceView, Snapshot};
 use crate::{ConnId, Engine, Now};
 
 impl Engine {
@@ -12,7 +12,10 @@ impl Engine {
     pub fn snapshot(&self, now: Now) -> Snapshot {
         Snapshot {
             state_version: self.state.version,
-            counters: self.counters.clone(),
+            counters: Counters {
+                codec_panics: self.panics.count(),
+                ..self.counters.clone()
+            },
             exchanges: self.exchanges.len(),
             waiting: self
                 .services

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use weft_codec::OneWayAnswers;
+use weft_codec::{Codec as _, OneWayAnswers};
 
 use crate::client::Client;
 use crate::engine::{Alarm, PoolName};

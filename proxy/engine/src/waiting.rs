@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use weft_codec::{Head, ProxyError, Side};
+use weft_codec::{Codec as _, Head, ProxyError, Side};
 
 use crate::Engine;
 use crate::admit::Incoming;
@@ -228,9 +228,9 @@ impl Engine {
             return;
         };
         let mut heads: Vec<Head> = Vec::with_capacity(1);
-        let codec = &listener.listener.codec;
         let limits = &listener.listener.limits;
-        let scanned = codec.scan(
+        let outer = self.panics.begin();
+        let scanned = listener.codec.scan(
             Side::Downstream,
             limits,
             &mut Default::default(),
@@ -254,6 +254,9 @@ impl Engine {
                 "the kept request cannot be read",
                 false,
             ),
+        }
+        if self.panics.end(outer) {
+            self.client_panicked(client, Some(key));
         }
         self.spares.put(kept);
     }

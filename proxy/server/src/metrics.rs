@@ -123,6 +123,11 @@ const ENGINE: &[(&str, &str, Of<Counters>)] = &[
         |c| c.serial_lanes,
     ),
     (
+        "codec_panics_total",
+        "Panics of codecs; each closed the connection whose bytes were read.",
+        |c| c.codec_panics,
+    ),
+    (
         "downstream_received_bytes_total",
         "Bytes read from clients.",
         |c| c.downstream_bytes_in,

@@ -147,6 +147,7 @@ fn add(total: &mut Counters, other: &Counters) {
     total.streamed_requests += other.streamed_requests;
     total.streamed_answers += other.streamed_answers;
     total.serial_lanes += other.serial_lanes;
+    total.codec_panics += other.codec_panics;
     total.downstream_bytes_in += other.downstream_bytes_in;
     total.downstream_bytes_out += other.downstream_bytes_out;
     total.upstream_bytes_in += other.upstream_bytes_in;

@@ -77,6 +77,15 @@ pub(crate) fn part(id: u32, body: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// An id whose request cannot be answered in words without a panic.
+pub(crate) const UNSPEAKABLE: u32 = 0xDEAD;
+
+/// Panics if a body tells this call to: `"~emit"`.
+fn obey(call: &str, frame: &[u8]) {
+    let told = frame.get(HEAD_BYTES..).unwrap_or_default();
+    assert_ne!(told.strip_prefix(b"~"), Some(call.as_bytes()), "told to");
+}
+
 fn read(frame: &[u8]) -> Head {
     let bytes = u32::from(u16::from_be_bytes([frame[0], frame[1]]));
     let id = u32::from_be_bytes([frame[4], frame[5], frame[6], frame[7]]);
@@ -135,6 +144,7 @@ impl Codec for Tiny {
                 head.head_bytes = head.frame_bytes;
             }
             head.start = at as u32;
+            obey("scan", &rest[..whole.min(rest.len())]);
             heads.push(head);
             at += whole;
         }
@@ -143,10 +153,12 @@ impl Codec for Tiny {
     }
 
     fn remember(&self, _: &Head, frame: &[u8], asked: &mut Asked) {
+        obey("remember", frame);
         asked.bytes.extend_from_slice(&frame[4..HEAD_BYTES]);
     }
 
     fn field<'a>(&self, _: Side, _: &Head, frame: &'a [u8], field: Field<'_>) -> Option<Value<'a>> {
+        obey("field", frame);
         match field {
             Field::Method => frame
                 .get(HEAD_BYTES..=HEAD_BYTES)
@@ -157,7 +169,8 @@ impl Codec for Tiny {
         }
     }
 
-    fn classify(&self, _: &Head, _: &[u8]) -> Verdict {
+    fn classify(&self, _: &Head, frame: &[u8]) -> Verdict {
+        obey("classify", frame);
         Verdict::Ok
     }
 
@@ -171,6 +184,7 @@ impl Codec for Tiny {
     ) -> Result<(), EmitError> {
         let at = out.len();
         out.extend_from_slice(frame);
+        obey("emit", frame);
         let id = &mut out[at + 4..at + HEAD_BYTES];
         match rewrite.id {
             NewId::Keep => {}
@@ -188,6 +202,9 @@ impl Codec for Tiny {
             _ => return Err(CannotSay),
         };
         let id = u32::from_be_bytes(asked.bytes[..].try_into().expect("four bytes"));
+        out.push(0);
+        assert_ne!(id, UNSPEAKABLE, "told to");
+        out.pop();
         out.extend(frame(kind, id, body.as_bytes()));
         Ok(())
     }

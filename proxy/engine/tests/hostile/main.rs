@@ -10,5 +10,6 @@ mod codec;
 mod harness;
 
 mod order;
+mod panics;
 mod reach;
 mod stream;
