@@ -288,7 +288,7 @@ impl Proxy {
                     core.trace_bytes(self.index as u64, conn.number(), &self.scratch);
                     let line = (self.index, conn.number(), n);
                     core.say(|| format!("proxy {} conn {} reads {}", line.0, line.1, line.2));
-                    self.engine.bytes(now, conn, &self.scratch);
+                    self.engine.bytes_lent(now, conn, &mut self.scratch);
                     // What the engine wants to close or pause is known only at the turn's end,
                     // as in a server that acts once per turn.
                 }

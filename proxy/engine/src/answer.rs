@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use weft_codec::{Asked, Codec as _, Head, Kind, NewId, Rewrite, Say, Side, Verdict};
 
+use crate::buffer::Piece;
 use crate::exchange::{Class, ExchangeKey, Phase};
 use crate::guard::{self, Guarded};
 use crate::lane::{Lane, LaneKey, LaneState, ReadTo, Reading};
@@ -31,8 +32,8 @@ impl Engine {
         let Some(lane) = self.lanes.get_mut(key) else {
             return;
         };
-        if lane.codec.traits().correlation == weft_codec::Correlation::Raw {
-            return self.relay_raw_answer(key, bytes);
+        if lane.is_raw() {
+            return self.relay_raw_answer(key, Piece::Slice(bytes));
         }
         let bytes = if lane.reading.is_some() {
             self.pass_answer(key, bytes)

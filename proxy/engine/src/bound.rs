@@ -9,6 +9,7 @@ use weft_route::Fields as _;
 use crate::admit::{Flow, Incoming};
 use crate::answer::Answer;
 use crate::balance::{Choice, Choosing};
+use crate::buffer::Piece;
 use crate::client::{ClientKey, Pass, PassTo};
 use crate::engine::PoolName;
 use crate::exchange::{Class, ExchangeKey};
@@ -376,7 +377,7 @@ impl Engine {
                 client.streaming = Some(key);
             }
         }
-        self.relay_to_client(key, client_key, answer.frame);
+        self.relay_to_client(key, client_key, Piece::Slice(answer.frame));
     }
 
     fn bound_live_answer(

@@ -9,6 +9,11 @@ const SMALL_MAX: usize = 4_096;
 const LARGE_BYTES_MAX: usize = 256 << 10;
 /// The room of all large buffers that wait for use.
 const LARGE_BYTES_SUM_MAX: usize = 8 << 20;
+/// At most so many buffers of the shell's size wait for use: 4 MiB where it reads 256 KiB.
+const LENT_MAX: usize = 16;
+/// A buffer that is at least one part in so many full is worth taking over: what it holds beside
+/// its bytes stays bounded by them.
+const LENT_FILL: usize = 4;
 /// Sent bytes at the front of an outbox are moved away once they are this many and the larger
 /// part.
 const COMPACT_BYTES: usize = 64 << 10;
@@ -19,6 +24,10 @@ pub(crate) struct Spares {
     small: Vec<Vec<u8>>,
     large: Vec<Vec<u8>>,
     large_bytes: usize,
+    /// As the shell lends them, for the shell: nobody else needs so much room.
+    lent: Vec<Vec<u8>>,
+    /// The room of a buffer that was lent last.
+    lent_bytes: usize,
 }
 
 impl Spares {
@@ -52,6 +61,10 @@ impl Spares {
         let room = buffer.capacity();
         buffer.clear();
         if room == 0 {
+        } else if room == self.lent_bytes {
+            if self.lent.len() < LENT_MAX {
+                self.lent.push(buffer);
+            }
         } else if room <= SMALL_BYTES_MAX {
             if self.small.len() < SMALL_MAX {
                 self.small.push(buffer);
@@ -59,6 +72,23 @@ impl Spares {
         } else if room <= LARGE_BYTES_MAX && self.large_bytes + room <= LARGE_BYTES_SUM_MAX {
             self.large_bytes += room;
             self.large.push(buffer);
+        }
+    }
+}
+
+/// Bytes on their way to an outbox.
+pub(crate) enum Piece<'a> {
+    /// To be copied.
+    Slice(&'a [u8]),
+    /// All that was read into a buffer, which may be kept in exchange for another or none.
+    Lent(&'a mut Vec<u8>),
+}
+
+impl Piece<'_> {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Slice(bytes) => bytes,
+            Self::Lent(buffer) => buffer,
         }
     }
 }
@@ -95,6 +125,22 @@ impl Outbox {
         &mut self.bytes
     }
 
+    /// Appends a piece: by taking over the buffer it lies in, where nothing is unsent before it.
+    pub(crate) fn append(&mut self, piece: Piece<'_>, spares: &mut Spares) {
+        match piece {
+            Piece::Lent(buffer)
+                if self.is_empty() && buffer.len() >= buffer.capacity() / LENT_FILL =>
+            {
+                spares.lent_bytes = buffer.capacity();
+                let spare = spares.lent.pop().unwrap_or_default();
+                let former = std::mem::replace(&mut self.bytes, std::mem::replace(buffer, spare));
+                self.sent = 0;
+                spares.put(former);
+            }
+            piece => self.room(spares).extend_from_slice(piece.bytes()),
+        }
+    }
+
     /// The first `n` unsent bytes are gone; answers how many that really were.
     pub(crate) fn wrote(&mut self, n: usize, spares: &mut Spares) -> usize {
         let n = n.min(self.len());
@@ -108,5 +154,49 @@ impl Outbox {
             self.sent = 0;
         }
         n
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8], room: usize) -> Vec<u8> {
+        let mut buffer = Vec::with_capacity(room);
+        buffer.extend_from_slice(bytes);
+        buffer
+    }
+
+    #[test]
+    fn an_empty_outbox_takes_over_the_buffer_and_gives_it_back_once_it_is_sent() {
+        let (mut outbox, mut spares) = (Outbox::default(), Spares::default());
+        let mut buffer = read(&[7; 600], 1_000);
+        let place = buffer.as_ptr();
+        outbox.append(Piece::Lent(&mut buffer), &mut spares);
+        assert_eq!((outbox.unsent().as_ptr(), outbox.len()), (place, 600));
+        assert!(buffer.is_empty());
+        assert_eq!(outbox.wrote(600, &mut spares), 600);
+        let mut next = read(&[8; 600], 1_000);
+        outbox.append(Piece::Lent(&mut next), &mut spares);
+        assert_eq!((next.as_ptr(), next.capacity()), (place, 1_000));
+    }
+
+    #[test]
+    fn what_follows_unsent_bytes_is_copied_behind_them() {
+        let (mut outbox, mut spares) = (Outbox::default(), Spares::default());
+        outbox.append(Piece::Slice(b"first "), &mut spares);
+        let mut buffer = read(b"second", 8);
+        outbox.append(Piece::Lent(&mut buffer), &mut spares);
+        assert_eq!(outbox.unsent(), b"first second");
+        assert_eq!(buffer, b"second");
+    }
+
+    #[test]
+    fn a_few_bytes_do_not_hold_a_large_buffer() {
+        let (mut outbox, mut spares) = (Outbox::default(), Spares::default());
+        let mut buffer = read(b"few", 256 << 10);
+        outbox.append(Piece::Lent(&mut buffer), &mut spares);
+        assert_eq!(outbox.unsent(), b"few");
+        assert!(outbox.bytes.capacity() < 1_000);
     }
 }

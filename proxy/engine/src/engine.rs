@@ -172,6 +172,27 @@ impl Engine {
         self.settle();
     }
 
+    /// Bytes were read into a buffer, which the engine may keep as an outbox: where all of them
+    /// go on as they are, nothing is copied. The buffer comes back empty, or another with its
+    /// room or none in its place.
+    pub fn bytes_lent(&mut self, now: Now, conn: ConnId, buffer: &mut Vec<u8>) {
+        self.now = now;
+        match conn.side() {
+            Conn::Client(client) => {
+                if !self.take_request_buffer(client, buffer) {
+                    self.client_bytes(client, buffer);
+                }
+            }
+            Conn::Lane(lane) => {
+                if !self.take_answer_buffer(lane, buffer) {
+                    self.lane_bytes(lane, buffer);
+                }
+            }
+        }
+        buffer.clear();
+        self.settle();
+    }
+
     /// The first `n` bytes of the connection's outbox were handed to the socket.
     pub fn wrote(&mut self, now: Now, conn: ConnId, n: usize) {
         self.now = now;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use weft_codec::{Asked, Codec as _, Correlation, Head, Kind, Say, Side, Speaker};
 
 use crate::admit::{Flow, Incoming};
-use crate::buffer::Outbox;
+use crate::buffer::{Outbox, Piece};
 use crate::client::{Client, ClientKey, Flags, Pass, PassTo};
 use crate::listener::ListenerRun;
 use crate::report::Outcome;
@@ -81,7 +81,7 @@ impl Engine {
             return;
         }
         if client.listener.correlation == Correlation::Raw {
-            return self.relay_raw_request(key, bytes);
+            return self.relay_raw_request(key, Piece::Slice(bytes));
         }
         let bytes = if client.pass.is_some() {
             self.pass_request(key, bytes)
@@ -259,7 +259,7 @@ impl Engine {
             client.flags.held = false;
             if client.listener.correlation == Correlation::Raw {
                 let held = std::mem::take(&mut client.partial);
-                self.relay_raw_request(key, &held);
+                self.relay_raw_request(key, Piece::Slice(&held));
             } else {
                 self.scan_partial(key);
             }

@@ -136,6 +136,11 @@ impl Lane {
         self.reading.is_some() && self.class == Class::Shared
     }
 
+    /// Whether its bytes are no frames.
+    pub(crate) fn is_raw(&self) -> bool {
+        self.codec.traits().correlation == Correlation::Raw
+    }
+
     /// How many exchanges it may carry at once.
     #[inline]
     pub(crate) fn depth(&self) -> u32 {

@@ -47,6 +47,7 @@ mod lane;
 mod pending;
 mod place;
 mod stream;
+mod pressure;
 
 // … and back.
 mod answer;

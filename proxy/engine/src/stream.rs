@@ -1,7 +1,9 @@
-//! Large frames, cut through both ways, and the backpressure that keeps memory bounded.
+//! Large frames, cut through both ways, and plain bytes: pieces go on as they come, and where
+//! all of a read goes on, in the buffer that it was read into.
 
 use weft_codec::ProxyError;
 
+use crate::buffer::Piece;
 use crate::client::{ClientKey, Pass, PassTo};
 use crate::exchange::{ExchangeKey, Phase};
 use crate::lane::{LaneKey, ReadTo, Reading};
@@ -28,7 +30,7 @@ impl Engine {
         let Some(client) = self.clients.get_mut(key) else {
             return &[];
         };
-        let Some(pass) = &mut client.pass else {
+        let Some(pass) = client.pass else {
             return bytes;
         };
         if matches!(pass.to, PassTo::Waiting(_)) {
@@ -39,7 +41,20 @@ impl Engine {
             .unwrap_or(usize::MAX)
             .min(bytes.len());
         let (piece, rest) = bytes.split_at(n);
-        pass.remaining -= n as u64;
+        self.pass_piece(key, Piece::Slice(piece));
+        rest
+    }
+
+    /// Passes on one piece of a client's large request, all of which belongs to it.
+    fn pass_piece(&mut self, key: ClientKey, piece: Piece<'_>) {
+        let Some(client) = self.clients.get_mut(key) else {
+            return;
+        };
+        let Some(pass) = &mut client.pass else {
+            return;
+        };
+        let n = piece.bytes().len() as u64;
+        pass.remaining = pass.remaining.saturating_sub(n);
         let (done, to) = (pass.remaining == 0, pass.to);
         if done {
             client.pass = None;
@@ -47,8 +62,8 @@ impl Engine {
         if let PassTo::Lane(lane_key) = to
             && let Some(lane) = self.lanes.get_mut(lane_key)
         {
-            lane.outbox.room(&mut self.spares).extend_from_slice(piece);
-            lane.queued += n as u64;
+            lane.outbox.append(piece, &mut self.spares);
+            lane.queued += n;
             let end = lane.queued;
             let full = lane.outbox.len() > self.settings.lane_outbox_pause_bytes;
             if done {
@@ -67,7 +82,32 @@ impl Engine {
             }
             self.mark_lane(lane_key);
         }
-        rest
+    }
+
+    /// Takes over a client's buffer, if all of it goes on as it is; whether it did.
+    pub(crate) fn take_request_buffer(&mut self, key: ClientKey, buffer: &mut Vec<u8>) -> bool {
+        let now = self.now.monotonic;
+        let Some(client) = self.clients.get_mut(key) else {
+            return false;
+        };
+        let flags = &client.flags;
+        if flags.held || flags.ended || flags.closing.is_some() {
+            return false;
+        }
+        let passes = client.pass.is_some_and(|pass| {
+            matches!(pass.to, PassTo::Lane(_)) && pass.remaining >= buffer.len() as u64
+        });
+        if !passes && !client.is_raw() {
+            return false;
+        }
+        client.last_read = now;
+        self.counters.downstream_bytes_in += buffer.len() as u64;
+        if passes {
+            self.pass_piece(key, Piece::Lent(buffer));
+        } else {
+            self.relay_raw_request(key, Piece::Lent(buffer));
+        }
+        true
     }
 
     /// A one-way request in pieces is sent when its last byte is written.
@@ -87,18 +127,31 @@ impl Engine {
 
     /// Passes on what belongs to a large answer; answers the bytes after it.
     pub(crate) fn pass_answer<'a>(&mut self, key: LaneKey, bytes: &'a [u8]) -> &'a [u8] {
-        let Some(lane) = self.lanes.get_mut(key) else {
+        let Some(lane) = self.lanes.get(key) else {
             return &[];
         };
-        let Some(reading) = &mut lane.reading else {
+        let Some(reading) = lane.reading else {
             return bytes;
         };
-        lane.progress = self.now.monotonic;
         let n = usize::try_from(reading.remaining)
             .unwrap_or(usize::MAX)
             .min(bytes.len());
         let (piece, rest) = bytes.split_at(n);
-        reading.remaining -= n as u64;
+        self.answer_piece(key, Piece::Slice(piece));
+        rest
+    }
+
+    /// Passes on one piece of a large answer, all of which belongs to it.
+    fn answer_piece(&mut self, key: LaneKey, piece: Piece<'_>) {
+        let Some(lane) = self.lanes.get_mut(key) else {
+            return;
+        };
+        let Some(reading) = &mut lane.reading else {
+            return;
+        };
+        lane.progress = self.now.monotonic;
+        let n = piece.bytes().len();
+        reading.remaining = reading.remaining.saturating_sub(n as u64);
         let Reading { remaining, to } = *reading;
         if remaining == 0 {
             lane.reading = None;
@@ -106,7 +159,7 @@ impl Engine {
         match to {
             ReadTo::Discard => {}
             ReadTo::Held { exchange, more } => {
-                self.hold_piece(key, exchange, piece, remaining == 0 && !more);
+                self.hold_piece(key, exchange, piece.bytes(), remaining == 0 && !more);
             }
             ReadTo::Client {
                 client: client_key,
@@ -114,10 +167,7 @@ impl Engine {
                 more,
             } => {
                 if let Some(client) = self.clients.get_mut(client_key) {
-                    client
-                        .outbox
-                        .room(&mut self.spares)
-                        .extend_from_slice(piece);
+                    client.outbox.append(piece, &mut self.spares);
                     self.answer_bytes += n;
                     self.mark_client(client_key);
                 }
@@ -131,7 +181,27 @@ impl Engine {
         if remaining == 0 {
             self.after_answer(key);
         }
-        rest
+    }
+
+    /// Takes over a lane's buffer, if all of it goes on as it is; whether it did.
+    pub(crate) fn take_answer_buffer(&mut self, key: LaneKey, buffer: &mut Vec<u8>) -> bool {
+        let Some(lane) = self.lanes.get(key) else {
+            return false;
+        };
+        let bytes = buffer.len() as u64;
+        let passes = lane
+            .reading
+            .is_some_and(|reading| reading.remaining >= bytes);
+        if !passes && !lane.is_raw() {
+            return false;
+        }
+        self.counters.upstream_bytes_in += bytes;
+        if passes {
+            self.answer_piece(key, Piece::Lent(buffer));
+        } else {
+            self.relay_raw_answer(key, Piece::Lent(buffer));
+        }
+        true
     }
 
     /// The last piece of a large answer went to its client.
@@ -215,129 +285,9 @@ impl Engine {
         self.limit_stream(lane_key);
     }
 
-    /// Stops reading a lane whose large answer its client does not take. While others wait on
-    /// the lane the client has little time to go on; otherwise as long as a stalled frame has.
-    pub(crate) fn limit_stream(&mut self, key: LaneKey) {
-        let Some(lane) = self.lanes.get(key) else {
-            return;
-        };
-        let Some(Reading {
-            to: ReadTo::Client {
-                client: client_key, ..
-            },
-            ..
-        }) = lane.reading
-        else {
-            return;
-        };
-        let others = lane.in_flight > 0;
-        let spill = self.spill_bytes(client_key);
-        let Some(client) = self.clients.get_mut(client_key) else {
-            return;
-        };
-        if client.outbox.len() <= spill || client.blocks.is_some() {
-            return;
-        }
-        client.blocks = Some(key);
-        client.moved = self.now.monotonic;
-        client.patience = if others {
-            self.settings.stream_stall
-        } else {
-            self.settings.frame_stall_timeout
-        };
-        self.arm_client(client_key);
-        if let Some(lane) = self.lanes.get_mut(key)
-            && !lane.paused
-        {
-            lane.paused = true;
-            self.actions.push(Action::Pause {
-                conn: ConnId::of_lane(key),
-            });
-        }
-    }
-
-    /// What a client may leave unread before its large answer is not read any further. One that
-    /// wants answers in order may still be writing the pipeline that they answer: it gets as
-    /// much as for small answers, as far as there is room for all.
-    fn spill_bytes(&self, client: ClientKey) -> usize {
-        let in_order = self
-            .clients
-            .get(client)
-            .is_some_and(|client| client.listener.in_order);
-        if in_order && self.answer_bytes <= self.settings.answer_bytes_max {
-            let ordered = self.settings.ordered_outbox_pause_bytes;
-            ordered.max(self.settings.stream_spill_bytes)
-        } else {
-            self.settings.stream_spill_bytes
-        }
-    }
-
-    /// A client that blocked a lane has taken enough: the lane is read again.
-    pub(crate) fn unblock_lane(&mut self, client_key: ClientKey) {
-        let spill = self.spill_bytes(client_key);
-        let Some(client) = self.clients.get_mut(client_key) else {
-            return;
-        };
-        if client.outbox.len() > spill / 2 {
-            return;
-        }
-        let Some(key) = client.blocks.take() else {
-            return;
-        };
-        self.resume_lane(key);
-    }
-
-    /// Lanes with room again let the client go on whose large request filled them.
-    pub(crate) fn unblock_writer(&mut self, key: LaneKey) {
-        let Some(lane) = self.lanes.get(key) else {
-            return;
-        };
-        let writer = lane.writing.or(lane.bound);
-        if lane.outbox.len() > self.settings.lane_outbox_pause_bytes / 2 {
-            return;
-        }
-        if let Some(client_key) = writer
-            && let Some(client) = self.clients.get_mut(client_key)
-            && client.flags.blocked
-        {
-            client.flags.blocked = false;
-            self.update_pause(client_key);
-            self.list_client(client_key);
-        }
-    }
-
-    /// Tells the shell whether a client is to be read, if that has changed.
-    pub(crate) fn update_pause(&mut self, key: ClientKey) {
-        let Some(client) = self.clients.get_mut(key) else {
-            return;
-        };
-        let limit = if client.listener.in_order {
-            self.settings.ordered_outbox_pause_bytes
-        } else {
-            self.settings.client_outbox_pause_bytes
-        };
-        let unsent = client.outbox.len();
-        if unsent > limit || self.answer_bytes > self.settings.answer_bytes_max && unsent > 0 {
-            client.flags.full = true;
-        } else if unsent <= limit / 2 {
-            client.flags.full = false;
-        }
-        let flags = &mut client.flags;
-        let pause = flags.held || flags.full || flags.blocked || flags.closing.is_some();
-        if pause != flags.paused {
-            flags.paused = pause;
-            let conn = ConnId::of_client(key);
-            self.actions.push(if pause {
-                Action::Pause { conn }
-            } else {
-                Action::Resume { conn }
-            });
-        }
-    }
-
     // Raw: bytes both ways, no frames.
 
-    pub(crate) fn relay_raw_request(&mut self, key: ClientKey, bytes: &[u8]) {
+    pub(crate) fn relay_raw_request(&mut self, key: ClientKey, piece: Piece<'_>) {
         let Some(client) = self.clients.get_mut(key) else {
             return;
         };
@@ -347,15 +297,15 @@ impl Engine {
                 .is_some_and(|lane| lane.state == crate::lane::LaneState::Ready)
         });
         let Some(lane_key) = ready else {
-            client.partial.extend_from_slice(bytes);
+            client.partial.extend_from_slice(piece.bytes());
             client.flags.held = true;
             return self.update_pause(key);
         };
         let Some(lane) = self.lanes.get_mut(lane_key) else {
             return;
         };
-        lane.outbox.room(&mut self.spares).extend_from_slice(bytes);
-        lane.queued += bytes.len() as u64;
+        lane.queued += piece.bytes().len() as u64;
+        lane.outbox.append(piece, &mut self.spares);
         if lane.outbox.len() > self.settings.lane_outbox_pause_bytes {
             client.flags.blocked = true;
             self.update_pause(key);
@@ -363,24 +313,26 @@ impl Engine {
         self.mark_lane(lane_key);
     }
 
-    pub(crate) fn relay_raw_answer(&mut self, key: LaneKey, bytes: &[u8]) {
+    pub(crate) fn relay_raw_answer(&mut self, key: LaneKey, piece: Piece<'_>) {
         let Some(client_key) = self.lanes.get(key).and_then(|lane| lane.bound) else {
             return;
         };
-        self.relay_to_client(key, client_key, bytes);
+        self.relay_to_client(key, client_key, piece);
     }
 
     /// Bytes of a bound lane go to its client as they are; a client that does not read stops
     /// the lane.
-    pub(crate) fn relay_to_client(&mut self, key: LaneKey, client_key: ClientKey, bytes: &[u8]) {
+    pub(crate) fn relay_to_client(
+        &mut self,
+        key: LaneKey,
+        client_key: ClientKey,
+        piece: Piece<'_>,
+    ) {
         let Some(client) = self.clients.get_mut(client_key) else {
             return;
         };
-        client
-            .outbox
-            .room(&mut self.spares)
-            .extend_from_slice(bytes);
-        self.answer_bytes += bytes.len();
+        self.answer_bytes += piece.bytes().len();
+        client.outbox.append(piece, &mut self.spares);
         self.mark_client(client_key);
         let Some(client) = self.clients.get_mut(client_key) else {
             return;

@@ -159,6 +159,17 @@ impl Harness {
         self.act();
     }
 
+    /// The same in a buffer that the engine may keep; answers where the bytes lay.
+    pub(crate) fn lend(&mut self, conn: ConnId, bytes: &[u8]) -> *const u8 {
+        let mut buffer = Vec::with_capacity(4 << 10);
+        buffer.extend_from_slice(bytes);
+        let place = buffer.as_ptr();
+        self.engine.bytes_lent(self.now, conn, &mut buffer);
+        assert!(buffer.is_empty());
+        self.act();
+        place
+    }
+
     pub(crate) fn request(&mut self, client: ConnId, id: u32, body: &str) {
         self.feed(client, &frame(Kind::Request, id, body.as_bytes()));
     }

@@ -50,3 +50,34 @@ fn a_retry_does_not_begin_with_a_piece_of_the_lost_answer() {
     let got = mesh.frames(client);
     assert_eq!(got, [(1, "FIRST".to_owned()), (2, "SECOND".to_owned())]);
 }
+
+#[test]
+fn a_piece_of_a_large_frame_goes_on_in_the_buffer_that_it_was_read_into() {
+    let world = World::new(Tiny::new(Correlation::ById, Order::AsReady));
+    let mut mesh = Harness::new(&world, Settings::default());
+    let client = mesh.client();
+    let large = frame(Kind::Request, 1, &[b'x'; 5_000]);
+    mesh.feed(client, &large[..2_000]);
+    let lane = mesh.connect()[0];
+    let mut arrived = mesh.take(lane);
+    let place = mesh.lend(client, &large[2_000..4_000]);
+    assert_eq!(mesh.engine.outbox(lane).as_ptr(), place);
+    arrived.extend(mesh.take(lane));
+    // What belongs to the next frame must not go with it.
+    let mut last = large[4_000..].to_vec();
+    last.extend(frame(Kind::Request, 2, b"next"));
+    mesh.lend(client, &last);
+    let others = mesh.connect();
+    arrived.extend(mesh.take(lane));
+    assert_eq!(arrived[8..], large[8..]);
+    assert_eq!(mesh.frames(others[0]).len(), 1);
+
+    let id = u32::from_be_bytes([arrived[4], arrived[5], arrived[6], arrived[7]]);
+    let answer = frame(Kind::Answer, id, &[b'y'; 5_000]);
+    mesh.feed(lane, &answer[..2_000]);
+    let mut got = mesh.take(client);
+    let place = mesh.lend(lane, &answer[2_000..]);
+    assert_eq!(mesh.engine.outbox(client).as_ptr(), place);
+    got.extend(mesh.take(client));
+    assert_eq!((&got[4..8], &got[8..]), (&[0, 0, 0, 1][..], &answer[8..]));
+}

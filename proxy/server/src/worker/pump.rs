@@ -40,8 +40,9 @@ impl Worker {
                     return;
                 }
                 Ok(n) => {
+                    let filled = self.scratch.len() == self.scratch.capacity();
                     self.give(conn, n);
-                    if n == SCRATCH_BYTES {
+                    if filled {
                         self.again.push(Token::Conn(conn));
                         return;
                     }
@@ -57,6 +58,8 @@ impl Worker {
         if socket.paused || socket.read_ended {
             return None;
         }
+        self.scratch.clear();
+        self.scratch.reserve_exact(SCRATCH_BYTES);
         let mut context = Context::from_waker(&socket.waker);
         match socket.stream.poll_read(&mut context, &mut self.scratch) {
             Poll::Pending => None,
@@ -67,13 +70,11 @@ impl Worker {
         }
     }
 
-    /// Hands the first `n` bytes of the scratch buffer to the engine.
+    /// Hands the `n` bytes of the scratch buffer to the engine, which may keep the buffer.
     fn give(&mut self, conn: ConnId, n: usize) {
         let now = self.now();
         self.serving = Some((conn, n));
-        if let Some(bytes) = self.scratch.get(..n) {
-            self.engine.bytes(now, conn, bytes);
-        }
+        self.engine.bytes_lent(now, conn, &mut self.scratch);
         self.serving = None;
     }
 

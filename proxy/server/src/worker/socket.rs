@@ -3,13 +3,14 @@
 //! Knows the sockets' edge only: which bytes they carry is the engine's.
 
 use std::collections::HashMap;
+use std::future::Future as _;
 use std::io;
 use std::net::Shutdown;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncReadExt as _, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use weft_engine::ConnId;
 
@@ -48,19 +49,17 @@ impl Stream {
         })
     }
 
-    /// Reads into `buffer`; 0 is the end. After a read that did not fill the buffer the next
-    /// call registers the waker without asking the kernel again.
+    /// Reads into the spare room of `buffer`; 0 is the end. After a read that did not fill it
+    /// the next call registers the waker without asking the kernel again.
     pub(crate) fn poll_read(
         &mut self,
         context: &mut Context<'_>,
-        buffer: &mut [u8],
+        buffer: &mut Vec<u8>,
     ) -> Poll<io::Result<usize>> {
-        let mut buffer = ReadBuf::new(buffer);
-        let polled = match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(context, &mut buffer),
-            Self::Unix(stream) => Pin::new(stream).poll_read(context, &mut buffer),
-        };
-        polled.map_ok(|()| buffer.filled().len())
+        match self {
+            Self::Tcp(stream) => pin!(stream.read_buf(buffer)).poll(context),
+            Self::Unix(stream) => pin!(stream.read_buf(buffer)).poll(context),
+        }
     }
 
     /// Writes; registers the waker if the socket is full.

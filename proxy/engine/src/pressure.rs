@@ -1,0 +1,128 @@
+//! Backpressure: who is not read while others do not read, so that memory stays bounded, and how
+//! long anybody waits for a slow reader.
+
+use crate::client::ClientKey;
+use crate::lane::{LaneKey, ReadTo, Reading};
+use crate::{Action, ConnId, Engine};
+
+impl Engine {
+    /// Stops reading a lane whose large answer its client does not take. While others wait on
+    /// the lane the client has little time to go on; otherwise as long as a stalled frame has.
+    pub(crate) fn limit_stream(&mut self, key: LaneKey) {
+        let Some(lane) = self.lanes.get(key) else {
+            return;
+        };
+        let Some(Reading {
+            to: ReadTo::Client {
+                client: client_key, ..
+            },
+            ..
+        }) = lane.reading
+        else {
+            return;
+        };
+        let others = lane.in_flight > 0;
+        let spill = self.spill_bytes(client_key);
+        let Some(client) = self.clients.get_mut(client_key) else {
+            return;
+        };
+        if client.outbox.len() <= spill || client.blocks.is_some() {
+            return;
+        }
+        client.blocks = Some(key);
+        client.moved = self.now.monotonic;
+        client.patience = if others {
+            self.settings.stream_stall
+        } else {
+            self.settings.frame_stall_timeout
+        };
+        self.arm_client(client_key);
+        if let Some(lane) = self.lanes.get_mut(key)
+            && !lane.paused
+        {
+            lane.paused = true;
+            self.actions.push(Action::Pause {
+                conn: ConnId::of_lane(key),
+            });
+        }
+    }
+
+    /// What a client may leave unread before its large answer is not read any further. One that
+    /// wants answers in order may still be writing the pipeline that they answer: it gets as
+    /// much as for small answers, as far as there is room for all.
+    fn spill_bytes(&self, client: ClientKey) -> usize {
+        let in_order = self
+            .clients
+            .get(client)
+            .is_some_and(|client| client.listener.in_order);
+        if in_order && self.answer_bytes <= self.settings.answer_bytes_max {
+            let ordered = self.settings.ordered_outbox_pause_bytes;
+            ordered.max(self.settings.stream_spill_bytes)
+        } else {
+            self.settings.stream_spill_bytes
+        }
+    }
+
+    /// A client that blocked a lane has taken enough: the lane is read again.
+    pub(crate) fn unblock_lane(&mut self, client_key: ClientKey) {
+        let spill = self.spill_bytes(client_key);
+        let Some(client) = self.clients.get_mut(client_key) else {
+            return;
+        };
+        if client.outbox.len() > spill / 2 {
+            return;
+        }
+        let Some(key) = client.blocks.take() else {
+            return;
+        };
+        self.resume_lane(key);
+    }
+
+    /// Lanes with room again let the client go on whose large request filled them.
+    pub(crate) fn unblock_writer(&mut self, key: LaneKey) {
+        let Some(lane) = self.lanes.get(key) else {
+            return;
+        };
+        let writer = lane.writing.or(lane.bound);
+        if lane.outbox.len() > self.settings.lane_outbox_pause_bytes / 2 {
+            return;
+        }
+        if let Some(client_key) = writer
+            && let Some(client) = self.clients.get_mut(client_key)
+            && client.flags.blocked
+        {
+            client.flags.blocked = false;
+            self.update_pause(client_key);
+            self.list_client(client_key);
+        }
+    }
+
+    /// Tells the shell whether a client is to be read, if that has changed.
+    pub(crate) fn update_pause(&mut self, key: ClientKey) {
+        let Some(client) = self.clients.get_mut(key) else {
+            return;
+        };
+        let limit = if client.listener.in_order {
+            self.settings.ordered_outbox_pause_bytes
+        } else {
+            self.settings.client_outbox_pause_bytes
+        };
+        let unsent = client.outbox.len();
+        if unsent > limit || self.answer_bytes > self.settings.answer_bytes_max && unsent > 0 {
+            client.flags.full = true;
+        } else if unsent <= limit / 2 {
+            client.flags.full = false;
+        }
+        let flags = &mut client.flags;
+        let pause = flags.held || flags.full || flags.blocked || flags.closing.is_some();
+        if pause != flags.paused {
+            flags.paused = pause;
+            let conn = ConnId::of_client(key);
+            self.actions.push(if pause {
+                Action::Pause { conn }
+            } else {
+                Action::Resume { conn }
+            });
+        }
+    }
+}
