@@ -164,7 +164,8 @@ pub struct Settings {
     pub lane_outbox_pause_bytes: usize,
     /// Spill for a reader that stalls inside a large answer. Default 1 MiB.
     pub stream_spill_bytes: usize,
-    /// How long such a reader may make no progress while others wait. Default 250 ms.
+    /// While others wait, such a reader must take a 64th of the spill within this, again and
+    /// again, or is closed. Default 250 ms, so 64 KiB per second.
     pub stream_stall: Duration,
     /// Sum of all requests kept for retries and queues. Default 16 MiB.
     pub kept_bytes_max: usize,
@@ -212,5 +213,12 @@ impl Default for Settings {
             unknown_answers_max: 8,
             access_records: false,
         }
+    }
+}
+
+impl Settings {
+    /// What a reader must take within [`Settings::stream_stall`] while others wait for it.
+    pub(crate) const fn stream_stall_bytes(&self) -> usize {
+        self.stream_spill_bytes / 64
     }
 }

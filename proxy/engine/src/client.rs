@@ -1,7 +1,6 @@
 //! A downstream connection: what the engine knows of one client.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use weft_codec::ScanState;
 
@@ -41,16 +40,16 @@ pub(crate) struct Client {
     pub(crate) streaming: Option<LaneKey>,
     /// The lane that is not read because this client does not read.
     pub(crate) blocks: Option<LaneKey>,
-    /// When the outbox last moved while it blocks a lane.
+    /// When the outbox last moved, or moved far enough while others wait for it.
     pub(crate) moved: Nanos,
+    /// Bytes of the outbox that were taken since, while others wait for it.
+    pub(crate) taken: usize,
     pub(crate) accepted: Nanos,
     /// When the first byte of `partial` came, and when the last byte came.
     pub(crate) partial_since: Nanos,
     pub(crate) last_read: Nanos,
     pub(crate) timer: Timer,
     pub(crate) timer_at: Nanos,
-    /// How long its outbox may stand still while it blocks a lane.
-    pub(crate) patience: Duration,
     /// Failed attempts to get a lane of its own.
     pub(crate) binds: u8,
     pub(crate) flags: Flags,
@@ -68,6 +67,8 @@ pub(crate) struct Flags {
     pub(crate) held: bool,
     /// Its outbox is too full to read more.
     pub(crate) full: bool,
+    /// Others wait on the lane that it blocks.
+    pub(crate) hurried: bool,
     /// The lane that takes its cut-through request is too full.
     pub(crate) blocked: bool,
     /// No request passes until everything in flight has ended.

@@ -18,7 +18,11 @@ impl Engine {
         let n = client.outbox.wrote(n, &mut self.spares);
         self.answer_bytes -= n;
         self.counters.downstream_bytes_out += n as u64;
-        client.moved = now;
+        client.taken += n;
+        if !client.flags.hurried || client.taken >= self.settings.stream_stall_bytes() {
+            client.moved = now;
+            client.taken = 0;
+        }
         let (empty, full) = (client.outbox.is_empty(), client.flags.full);
         let (blocks, ending) = (client.blocks.is_some(), client.is_ending());
         if !empty {
@@ -150,8 +154,8 @@ impl Engine {
             }
         };
         if !client.outbox.is_empty() {
-            let patience = if client.blocks.is_some() {
-                client.patience
+            let patience = if client.flags.hurried {
+                settings.stream_stall
             } else {
                 settings.frame_stall_timeout
             };
@@ -215,7 +219,7 @@ impl Engine {
                         client.partial.len()
                     ),
                     CloseCause::SlowReader => format!(
-                        "listener {listener}: the client does not read, {} bytes unsent",
+                        "listener {listener}: the client does not read, or too slowly, {} bytes unsent",
                         client.outbox.len()
                     ),
                     _ => format!("listener {listener}: idle"),

@@ -7,7 +7,8 @@ use crate::{Action, ConnId, Engine};
 
 impl Engine {
     /// Stops reading a lane whose large answer its client does not take. While others wait on
-    /// the lane the client has little time to go on; otherwise as long as a stalled frame has.
+    /// the lane the client has to take so much in so little time, or is closed; otherwise a byte is
+    /// enough, and there is as long for it as for a stalled frame.
     pub(crate) fn limit_stream(&mut self, key: LaneKey) {
         let Some(lane) = self.lanes.get(key) else {
             return;
@@ -23,19 +24,24 @@ impl Engine {
         };
         let others = lane.in_flight > 0;
         let spill = self.spill_bytes(client_key);
-        let Some(client) = self.clients.get_mut(client_key) else {
+        let Some(client) = self.clients.get(client_key) else {
             return;
         };
         if client.outbox.len() <= spill || client.blocks.is_some() {
             return;
         }
+        self.block_lane(key, client_key, others);
+    }
+
+    /// Stops reading a lane until its client has taken enough.
+    pub(crate) fn block_lane(&mut self, key: LaneKey, client_key: ClientKey, others: bool) {
+        let Some(client) = self.clients.get_mut(client_key) else {
+            return;
+        };
         client.blocks = Some(key);
         client.moved = self.now.monotonic;
-        client.patience = if others {
-            self.settings.stream_stall
-        } else {
-            self.settings.frame_stall_timeout
-        };
+        client.taken = 0;
+        client.flags.hurried = others;
         self.arm_client(client_key);
         if let Some(lane) = self.lanes.get_mut(key)
             && !lane.paused
@@ -75,6 +81,7 @@ impl Engine {
         let Some(key) = client.blocks.take() else {
             return;
         };
+        client.flags.hurried = false;
         self.resume_lane(key);
     }
 

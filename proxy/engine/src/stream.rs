@@ -3,12 +3,12 @@
 
 use weft_codec::ProxyError;
 
+use crate::Engine;
 use crate::buffer::Piece;
 use crate::client::{ClientKey, Pass, PassTo};
 use crate::exchange::{ExchangeKey, Phase};
 use crate::lane::{LaneKey, ReadTo, Reading};
 use crate::report::Outcome;
-use crate::{Action, ConnId, Engine};
 
 impl Engine {
     /// After the head of a request that comes in pieces was admitted: where the rest goes.
@@ -338,16 +338,7 @@ impl Engine {
             return;
         };
         if client.outbox.len() > self.settings.stream_spill_bytes && client.blocks.is_none() {
-            client.blocks = Some(key);
-            client.moved = self.now.monotonic;
-            client.patience = self.settings.frame_stall_timeout;
-            self.arm_client(client_key);
-            if let Some(lane) = self.lanes.get_mut(key) {
-                lane.paused = true;
-                self.actions.push(Action::Pause {
-                    conn: ConnId::of_lane(key),
-                });
-            }
+            self.block_lane(key, client_key, false);
         }
     }
 }

@@ -191,6 +191,12 @@ impl Harness {
         bytes
     }
 
+    /// Writes the first `n` bytes of an outbox.
+    pub(crate) fn wrote(&mut self, conn: ConnId, n: usize) {
+        self.engine.wrote(self.now, conn, n);
+        self.act();
+    }
+
     /// The same as whole frames: id and body of each.
     pub(crate) fn frames(&mut self, conn: ConnId) -> Vec<(u32, String)> {
         let bytes = self.take(conn);

@@ -81,3 +81,38 @@ fn a_piece_of_a_large_frame_goes_on_in_the_buffer_that_it_was_read_into() {
     got.extend(mesh.take(client));
     assert_eq!((&got[4..8], &got[8..]), (&[0, 0, 0, 1][..], &answer[8..]));
 }
+
+/// A client in the middle of a large answer on a lane where another's request waits, and what
+/// became of it when it took `bytes` every 200 ms for two seconds.
+fn read_slowly(bytes: usize) -> Option<weft_engine::CloseCause> {
+    let world = World::new(Tiny::new(Correlation::ById, Order::AsReady));
+    let settings = Settings {
+        stream_spill_bytes: 6_400,
+        ..Settings::default()
+    };
+    let mut mesh = Harness::new(&world, settings);
+    let (slow, other) = (mesh.client(), mesh.client());
+    mesh.request(slow, 1, "large");
+    let lane = mesh.connect()[0];
+    mesh.request(other, 1, "small");
+    let id = mesh.frames(lane)[0].0;
+    let large = frame(Kind::Answer, id, &[b'x'; 60_000]);
+    mesh.feed(lane, &large[..40_000]);
+    for _ in 0..10 {
+        mesh.pass(Duration::from_millis(200));
+        mesh.wrote(slow, bytes);
+    }
+    assert!(!mesh.closed.contains_key(&other));
+    mesh.closed.get(&slow).copied()
+}
+
+#[test]
+fn a_reader_that_takes_a_byte_now_and_then_does_not_hold_a_shared_lane() {
+    let cause = read_slowly(1);
+    assert_eq!(cause, Some(weft_engine::CloseCause::SlowReader));
+}
+
+#[test]
+fn a_slow_reader_that_keeps_on_taking_is_not_closed() {
+    assert_eq!(read_slowly(100), None);
+}
