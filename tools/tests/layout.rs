@@ -15,6 +15,13 @@ use std::path::{Path, PathBuf};
 const ALLOWED: &[(&str, &str, &[&str])] = &[
     ("codecs/codec", "weft-codec", &[]),
     ("codecs/ron", "weft-ron", &[]),
+    ("codecs/hessian2", "weft-hessian2", &[]),
+    ("codecs/bolt", "weft-bolt", &["weft-codec", "weft-hessian2"]),
+    (
+        "codecs/dubbo",
+        "weft-dubbo",
+        &["weft-codec", "weft-hessian2"],
+    ),
     ("codecs/layout", "weft-layout", &["weft-codec", "weft-ron"]),
     ("codecs/raw", "weft-raw", &["weft-codec"]),
     ("codecs/resp", "weft-resp", &["weft-codec"]),
@@ -33,6 +40,8 @@ const ALLOWED: &[(&str, &str, &[&str])] = &[
         &[
             "weft-codec",
             "weft-ron",
+            "weft-bolt",
+            "weft-dubbo",
             "weft-layout",
             "weft-raw",
             "weft-resp",
@@ -58,6 +67,9 @@ const PURE: &[(&str, &[&str])] = &[
     ),
     ("codecs/ron", &["ron", "serde", "strsim"]),
     ("codecs/layout", &["ron", "serde"]),
+    ("codecs/hessian2", &[]),
+    ("codecs/bolt", &["crc32fast"]),
+    ("codecs/dubbo", &[]),
     ("codecs/raw", &[]),
     ("codecs/resp", &["memchr"]),
     ("codecs/tars", &[]),

@@ -11,6 +11,8 @@ const BUILTINS: &[Builtin] = &[
         "thrift",
         Source::Code(|| Arc::new(weft_thrift::Thrift::new())),
     ),
+    Builtin::new("dubbo", Source::Code(|| Arc::new(weft_dubbo::Dubbo::new()))),
+    Builtin::new("bolt", Source::Code(|| Arc::new(weft_bolt::Bolt::new()))),
     Builtin::new("redis", Source::Code(|| Arc::new(weft_resp::Resp::new()))),
     Builtin::new("tars", Source::Code(|| Arc::new(weft_tars::Tars::new()))),
     Builtin::new("raw", Source::Code(|| Arc::new(weft_raw::Raw::new()))),

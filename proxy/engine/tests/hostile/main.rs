@@ -12,5 +12,4 @@ mod harness;
 mod order;
 mod panics;
 mod reach;
-mod slow;
 mod stream;
