@@ -109,6 +109,8 @@ pub(crate) struct Process {
     child: Child,
     config: PathBuf,
     log: Receiver<String>,
+    /// Every address of every listener, as a configuration writes it.
+    pub(crate) addresses: Vec<(String, String)>,
     /// Where `front` listens.
     pub(crate) front: SocketAddr,
     /// Where the admin endpoint listens.
@@ -131,24 +133,33 @@ impl Process {
             .spawn()
             .unwrap();
         let log = follow(&mut child);
-        let mut found = [None, None];
-        while found.iter().any(Option::is_none) {
+        let mut addresses = Vec::new();
+        // The admin endpoint is told last.
+        let admin = loop {
             let line = log.recv_timeout(PATIENCE).expect("the proxy starts");
-            let address = line
-                .split_once("address=")
-                .and_then(|(_, rest)| rest.split_whitespace().next()?.parse().ok());
-            if line.contains("front") {
-                found[0] = found[0].or(address);
-            } else if line.contains("admin endpoint") {
-                found[1] = found[1].or(address);
+            let word = |name: &str| {
+                let (_, rest) = line.split_once(name)?;
+                Some(rest.split_whitespace().next()?.trim_matches('"').to_owned())
+            };
+            let Some(address) = word("address=") else {
+                continue;
+            };
+            match word("listener=") {
+                Some(listener) => addresses.push((listener, address)),
+                None => break address.parse().unwrap(),
             }
-        }
+        };
+        let front = addresses
+            .iter()
+            .find_map(|(listener, address)| (listener == "front").then(|| address.parse().unwrap()))
+            .expect("a listener of this name");
         Self {
             child,
             config,
             log,
-            front: found[0].unwrap(),
-            admin: found[1].unwrap(),
+            addresses,
+            front,
+            admin,
         }
     }
 

@@ -145,7 +145,8 @@ impl Network {
             };
             let at = now + c.link.latency;
             for side in 0..2 {
-                for _ in &c.pipes[side].in_flight {
+                if let Some((due, _)) = c.pipes[side].in_flight.front() {
+                    let at = at.max(*due);
                     self.events.push((at, Wire::Arrive(Socket { conn, side })));
                 }
             }
@@ -302,8 +303,11 @@ impl Network {
             }
         }
         pipe.last_arrival = at;
+        // One event per pipe: with many small segments all of them would make a huge queue.
+        if pipe.in_flight.is_empty() {
+            self.events.push((at, Wire::Arrive(to)));
+        }
         pipe.in_flight.push_back((at, segment));
-        self.events.push((at, Wire::Arrive(to)));
     }
 
     /// Reads up to `max` bytes into `into`.
@@ -520,7 +524,11 @@ impl Network {
             return;
         }
         let owner = conn.owners[to.side];
-        match conn.pipes[to.side].in_flight.pop_front().map(|(_, s)| s) {
+        let segment = conn.pipes[to.side].in_flight.pop_front().map(|(_, s)| s);
+        if let Some((next, _)) = conn.pipes[to.side].in_flight.front() {
+            self.events.push((*next.max(&now), Wire::Arrive(to)));
+        }
+        match segment {
             Some(Segment::Bytes(bytes)) => {
                 if conn.ends[to.side] == End::Closed {
                     self.refuse(now, to, rng);

@@ -64,12 +64,14 @@ impl Core {
     /// Takes bytes into the trace.
     pub(crate) fn trace_bytes(&mut self, who: u64, conn: u64, bytes: &[u8]) {
         let mut hash = bytes.len() as u64;
-        for chunk in bytes.chunks(8) {
-            let word = chunk.iter().fold(0, |n, byte| n << 8 | u64::from(*byte));
+        let (words, rest) = bytes.as_chunks::<8>();
+        let mut mix = |word: u64| {
             hash = (hash ^ word)
                 .wrapping_mul(0x9E37_79B9_7F4A_7C15)
                 .rotate_left(29);
-        }
+        };
+        words.iter().for_each(|word| mix(u64::from_be_bytes(*word)));
+        mix(rest.iter().fold(0, |n, byte| n << 8 | u64::from(*byte)));
         self.trace(&[who, conn, hash]);
     }
 

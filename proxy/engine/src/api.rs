@@ -169,7 +169,8 @@ pub struct Settings {
     pub stream_stall: Duration,
     /// Sum of all requests kept for retries and queues. Default 16 MiB.
     pub kept_bytes_max: usize,
-    /// From the first byte of a frame until its head is there. Default 10 s.
+    /// From the first byte of a frame until it is there, or, if it is cut through, its head; and a
+    /// second more for each KiB that came. Default 10 s.
     pub head_timeout: Duration,
     /// A started frame that gets no byte for so long ends its connection. Default 30 s.
     pub frame_stall_timeout: Duration,

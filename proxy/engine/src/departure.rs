@@ -1,6 +1,6 @@
 //! How clients end: finished, stalled, gone; and what becomes of what they asked for.
 
-use weft_codec::Codec as _;
+use std::time::Duration;
 
 use crate::client::{Client, ClientKey, PassTo};
 use crate::engine::Alarm;
@@ -8,6 +8,10 @@ use crate::lane::ReadTo;
 use crate::report::Outcome;
 use crate::wheel::Timer;
 use crate::{Action, CloseCause, ConnId, Engine, Nanos};
+
+/// What an unfinished frame must bring to be waited for beyond the head timeout. Far below any
+/// real link, and far above what a client sends that only wants to hold a connection.
+const FRAME_BYTES_PER_SECOND_MIN: u64 = 1_024;
 
 impl Engine {
     pub(crate) fn client_wrote(&mut self, key: ClientKey, n: usize) {
@@ -161,14 +165,14 @@ impl Engine {
             };
             consider(client.moved.after(patience), CloseCause::SlowReader);
         }
-        if !client.partial.is_empty() && !client.flags.held {
-            let head = client.listener.codec.traits().frame_bytes_min as usize;
-            let limit = if client.partial.len() < head {
-                settings.head_timeout
-            } else {
-                settings.frame_stall_timeout
-            };
-            consider(client.partial_since.after(limit), CloseCause::Stalled);
+        if !client.partial.is_empty() && !client.flags.paused {
+            let stall = settings.frame_stall_timeout;
+            consider(client.last_read.after(stall), CloseCause::Stalled);
+            let came = client.partial.len() as u64;
+            let head = settings
+                .head_timeout
+                .saturating_add(Duration::from_secs(came / FRAME_BYTES_PER_SECOND_MIN));
+            consider(client.partial_since.after(head), CloseCause::Stalled);
         }
         if client.pass.is_some() && !client.flags.held && !client.flags.blocked {
             consider(

@@ -158,12 +158,14 @@ impl Engine {
         match (flow, scanned) {
             (Flow::Stop, _) => {}
             (Flow::Hold, _) => {
-                self.keep_partial(key, rest, 0);
+                self.keep_partial(key, rest, 0, true);
                 self.hold_client(key);
             }
             (Flow::Next, Ok(scanned)) => {
                 if !rest.is_empty() {
-                    self.keep_partial(key, rest, scanned.need);
+                    // More of the same frame does not make it a younger one.
+                    let is_new = done > 0 || !matches!(&buffer, Some((_, 0)));
+                    self.keep_partial(key, rest, scanned.need, is_new);
                 } else if let Some(client) = self.clients.get_mut(key) {
                     client.need = 0;
                 }
@@ -218,8 +220,8 @@ impl Engine {
         (Flow::Next, done)
     }
 
-    /// Keeps an unfinished frame, or frames that must wait.
-    fn keep_partial(&mut self, key: ClientKey, rest: &[u8], need: usize) {
+    /// Keeps an unfinished frame, which may have begun now, or frames that must wait.
+    fn keep_partial(&mut self, key: ClientKey, rest: &[u8], need: usize, is_new: bool) {
         let now = self.now.monotonic;
         let Some(client) = self.clients.get_mut(key) else {
             return;
@@ -227,7 +229,7 @@ impl Engine {
         if client.partial.capacity() == 0 {
             client.partial = self.spares.take();
         }
-        if client.partial.is_empty() {
+        if is_new {
             client.partial_since = now;
         }
         client.partial.extend_from_slice(rest);

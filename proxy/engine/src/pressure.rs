@@ -125,11 +125,15 @@ impl Engine {
         if pause != flags.paused {
             flags.paused = pause;
             let conn = ConnId::of_client(key);
-            self.actions.push(if pause {
-                Action::Pause { conn }
-            } else {
-                Action::Resume { conn }
-            });
+            if pause {
+                self.actions.push(Action::Pause { conn });
+                return;
+            }
+            self.actions.push(Action::Resume { conn });
+            // While it was not read, the rest of its frame could not come.
+            client.partial_since = self.now.monotonic;
+            client.last_read = self.now.monotonic;
+            self.arm_client(key);
         }
     }
 }

@@ -4,11 +4,27 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
 
 use super::wire::{Message, Wire};
+
+/// What is read from, over any kind of socket.
+pub(crate) type Reader = Box<dyn AsyncRead + Unpin>;
+/// What is written to. Dropping it finishes sending.
+pub(crate) type Writer = Box<dyn AsyncWrite + Unpin>;
+
+/// Connects to an address as a configuration writes it, `unix:` included.
+pub(crate) async fn dial(address: &str) -> (Reader, Writer) {
+    if let Some(path) = address.strip_prefix("unix:") {
+        let (reader, writer) = UnixStream::connect(path).await.unwrap().into_split();
+        return (Box::new(reader), Box::new(writer));
+    }
+    let stream = TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let (reader, writer) = stream.into_split();
+    (Box::new(reader), Box::new(writer))
+}
 
 /// How calls of a client ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,16 +46,19 @@ impl Tally {
 /// A client connection.
 pub(crate) struct Client {
     wire: Wire,
-    reader: OwnedReadHalf,
-    writer: OwnedWriteHalf,
+    reader: Reader,
+    writer: Writer,
 }
 
 impl Client {
     /// Connects.
     pub(crate) async fn connect(wire: Wire, address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        let (reader, writer) = stream.into_split();
+        Self::connect_to(wire, &address.to_string()).await
+    }
+
+    /// Connects to an address as a configuration writes it.
+    pub(crate) async fn connect_to(wire: Wire, address: &str) -> Self {
+        let (reader, writer) = dial(address).await;
         Self {
             wire,
             reader,

@@ -4,7 +4,7 @@ mod backend;
 pub(crate) use backend::{Backend, Manner};
 
 mod client;
-pub(crate) use client::{Client, Tally};
+pub(crate) use client::{Client, Reader, Tally, Writer, dial};
 
 mod wire;
 pub(crate) use wire::Wire;

@@ -12,6 +12,10 @@ pub(crate) enum Wire {
     Thrift,
     /// The in-house protocol of the demo.
     Acme,
+    /// The protocol of the README's tour, an opcode for a method.
+    LengthId,
+    /// Redis: `GET` and a key as the body, without ids.
+    Redis,
 }
 
 /// A message as the scenarios see it.
@@ -33,6 +37,10 @@ const FRAME_MAX: usize = 32 << 20;
 const ACME_HEAD: usize = 18;
 /// Acme's first status of a proxy error.
 const ACME_PROXY_ERROR: u16 = 900;
+/// Length, id and opcode of `length-id`.
+const LENGTH_ID_HEAD: usize = 10;
+/// The opcode by which `length-id` tells errors.
+const LENGTH_ID_ERROR: u16 = 0xFFFF;
 
 impl Wire {
     /// The name that configurations write.
@@ -40,6 +48,8 @@ impl Wire {
         match self {
             Self::Thrift => "thrift",
             Self::Acme => "acme",
+            Self::LengthId => "length-id",
+            Self::Redis => "redis",
         }
     }
 
@@ -48,6 +58,8 @@ impl Wire {
         match self {
             Self::Thrift => thrift(1, id, method, body),
             Self::Acme => acme(0, id, method, body),
+            Self::LengthId => length_id(id, body),
+            Self::Redis => [b"*2\r\n$3\r\nGET\r\n", bulk(body).as_slice()].concat(),
         }
     }
 
@@ -56,6 +68,8 @@ impl Wire {
         match self {
             Self::Thrift => thrift(2, request.id, &request.method, body),
             Self::Acme => acme(1, request.id, &request.method, body),
+            Self::LengthId => length_id(request.id, body),
+            Self::Redis => bulk(body),
         }
     }
 
@@ -70,6 +84,8 @@ impl Wire {
         let head_bytes = match self {
             Self::Thrift => 4,
             Self::Acme => ACME_HEAD,
+            Self::LengthId => LENGTH_ID_HEAD,
+            Self::Redis => return read_redis(stream).await,
         };
         let mut frame = vec![0; head_bytes];
         if let Err(error) = stream.read_exact(&mut frame).await {
@@ -78,15 +94,20 @@ impl Wire {
                 _ => Err(error),
             };
         }
-        let size = u32_at(&frame, head_bytes - 4) as usize;
-        if size > FRAME_MAX {
+        let rest_bytes = match self {
+            // What its length counts begins behind the length.
+            Self::LengthId => (u32_at(&frame, 0) as usize).saturating_sub(LENGTH_ID_HEAD - 4),
+            _ => u32_at(&frame, head_bytes - 4) as usize,
+        };
+        if rest_bytes > FRAME_MAX {
             return Err(garbage("a length beyond reason"));
         }
-        frame.resize(head_bytes + size, 0);
+        frame.resize(head_bytes + rest_bytes, 0);
         stream.read_exact(&mut frame[head_bytes..]).await?;
         match self {
             Self::Thrift => parse_thrift(&frame),
             Self::Acme => parse_acme(&frame),
+            _ => Some(parse_length_id(&frame)),
         }
         .map(Some)
         .ok_or_else(|| garbage("not a message"))
@@ -174,4 +195,89 @@ fn parse_acme(frame: &[u8]) -> Option<Message> {
         body: rest.get(method_end + 2..)?.to_vec(),
         is_proxy_error: status >= ACME_PROXY_ERROR,
     })
+}
+
+/// Length of the rest, id, opcode 7, body.
+fn length_id(id: u32, body: &[u8]) -> Vec<u8> {
+    let mut frame = (length(body) + 6).to_be_bytes().to_vec();
+    frame.extend(id.to_be_bytes());
+    frame.extend([0, 7]);
+    frame.extend(body);
+    frame
+}
+
+fn parse_length_id(frame: &[u8]) -> Message {
+    let opcode = u16_at(frame, 8);
+    Message {
+        id: u32_at(frame, 4),
+        method: opcode.to_string(),
+        body: frame[LENGTH_ID_HEAD..].to_vec(),
+        is_proxy_error: opcode == LENGTH_ID_ERROR,
+    }
+}
+
+fn bulk(text: &[u8]) -> Vec<u8> {
+    let head = format!("${}\r\n", text.len());
+    [head.as_bytes(), text, b"\r\n"].concat()
+}
+
+/// A request of bulk strings, a bulk string, or an error; its last text is the body.
+async fn read_redis<R: AsyncRead + Unpin>(stream: &mut R) -> io::Result<Option<Message>> {
+    let Some(line) = redis_line(stream).await? else {
+        return Ok(None);
+    };
+    let (mark, rest) = line.split_at(1);
+    let mut words = match mark {
+        "*" => rest.parse().map_err(|_| garbage("not a count"))?,
+        "-" | "+" => {
+            return Ok(Some(Message {
+                id: 0,
+                method: String::new(),
+                body: rest.as_bytes().to_vec(),
+                is_proxy_error: rest.starts_with("ERR weft: "),
+            }));
+        }
+        _ => 0,
+    };
+    let mut head = (mark == "$").then(|| line.clone());
+    let mut body = Vec::new();
+    while head.is_some() || words > 0 {
+        let line = match head.take() {
+            Some(line) => line,
+            None => {
+                words -= 1;
+                let line = redis_line(stream).await?;
+                line.ok_or(io::ErrorKind::UnexpectedEof)?
+            }
+        };
+        let bytes: Option<usize> = line.strip_prefix('$').and_then(|n| n.parse().ok());
+        let bytes = bytes.filter(|n| *n <= FRAME_MAX);
+        body = vec![0; bytes.ok_or_else(|| garbage("not a length"))? + 2];
+        stream.read_exact(&mut body).await?;
+        body.truncate(body.len() - 2);
+    }
+    Ok(Some(Message {
+        id: 0,
+        method: String::new(),
+        body,
+        is_proxy_error: false,
+    }))
+}
+
+/// One line without its end; `None` at the end of the stream.
+async fn redis_line<R: AsyncRead + Unpin>(stream: &mut R) -> io::Result<Option<String>> {
+    let mut line = Vec::new();
+    while !line.ends_with(b"\r\n") {
+        let mut byte = [0];
+        match stream.read(&mut byte).await? {
+            0 if line.is_empty() => return Ok(None),
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => line.push(byte[0]),
+        }
+    }
+    line.truncate(line.len() - 2);
+    match String::from_utf8(line) {
+        Ok(line) if !line.is_empty() => Ok(Some(line)),
+        _ => Err(garbage("not a line")),
+    }
 }

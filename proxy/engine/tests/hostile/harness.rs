@@ -14,7 +14,7 @@ use weft_route::RouteTable;
 
 use crate::codec::{HEAD_BYTES, Tiny, frame};
 
-/// Frames above this are cut through.
+/// What they are cut through above where a test says nothing else.
 pub(crate) const CUT_BYTES: u32 = 64;
 
 /// What is in force: one listener, one service.
@@ -23,6 +23,8 @@ pub(crate) struct World {
     pub(crate) codec: Arc<Tiny>,
     pub(crate) policy: Policy,
     pub(crate) instances: Vec<Instance>,
+    /// Frames above this are cut through.
+    pub(crate) cut_bytes: u32,
 }
 
 impl World {
@@ -31,12 +33,13 @@ impl World {
             codec: Arc::new(codec),
             policy: Policy::default(),
             instances: vec![instance("a", 1)],
+            cut_bytes: CUT_BYTES,
         }
     }
 
     fn state(&self) -> Arc<State> {
         let limits = Limits {
-            cut_through_bytes: CUT_BYTES,
+            cut_through_bytes: self.cut_bytes,
             ..Limits::default()
         };
         let service = Service {

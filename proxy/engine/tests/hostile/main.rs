@@ -12,4 +12,5 @@ mod harness;
 mod order;
 mod panics;
 mod reach;
+mod slow;
 mod stream;

@@ -1,0 +1,110 @@
+//! Clients that send too slowly, and clients that only seem to.
+
+use std::time::Duration;
+
+use weft_codec::{Correlation, Kind, Order};
+use weft_engine::{CloseCause, Settings};
+
+use crate::codec::{Tiny, frame};
+use crate::harness::{Harness, World};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn mesh(order: Order) -> Harness {
+    let mut world = World::new(Tiny::new(Correlation::ById, order));
+    world.cut_bytes = u32::MAX;
+    Harness::new(&world, Settings::default())
+}
+
+#[test]
+fn a_byte_per_second_does_not_begin_the_head_timeout_anew() {
+    let mut mesh = mesh(Order::AsReady);
+    let client = mesh.client();
+    let bytes = frame(Kind::Request, 1, &[b'x'; 50]);
+    let mut sent = 0;
+    for byte in &bytes {
+        if mesh.closed.contains_key(&client) {
+            break;
+        }
+        mesh.feed(client, &[*byte]);
+        sent += 1;
+        mesh.pass(SECOND);
+    }
+    assert_eq!(mesh.closed.get(&client), Some(&CloseCause::Stalled));
+    // The default is 10 s, and the wheel may be late by a slot.
+    assert!((10..=11).contains(&sent), "closed after {sent} bytes");
+}
+
+#[test]
+fn the_head_timeout_of_a_frame_begins_when_the_frame_before_it_ended() {
+    let mut mesh = mesh(Order::AsReady);
+    let client = mesh.client();
+    let request = frame(Kind::Request, 1, b"steady");
+    let mut lanes = Vec::new();
+    for _ in 0..60 {
+        // Each read ends in the middle of a frame, for a minute.
+        mesh.feed(client, &request[..9]);
+        mesh.pass(SECOND / 2);
+        mesh.feed(client, &[&request[9..], &request[..4]].concat());
+        lanes.extend(mesh.connect());
+        for (id, _) in mesh.frames(lanes[0]) {
+            mesh.answer(lanes[0], id, "y");
+        }
+        mesh.take(client);
+        mesh.pass(SECOND / 2);
+        mesh.feed(client, &request[4..9]);
+        mesh.feed(client, &request[9..]);
+        for (id, _) in mesh.frames(lanes[0]) {
+            mesh.answer(lanes[0], id, "y");
+        }
+        mesh.take(client);
+    }
+    assert_eq!(mesh.closed.get(&client), None);
+}
+
+#[test]
+fn a_large_frame_over_a_slow_link_is_waited_for() {
+    let mut mesh = mesh(Order::AsReady);
+    let client = mesh.client();
+    let bytes = frame(Kind::Request, 1, &[b'x'; 60_000]);
+    for piece in bytes.chunks(2_000) {
+        mesh.feed(client, piece);
+        mesh.pass(SECOND);
+    }
+    assert_eq!(mesh.closed.get(&client), None);
+    let lane = mesh.connect()[0];
+    assert_eq!(mesh.frames(lane).len(), 1);
+}
+
+#[test]
+fn a_client_that_was_not_read_is_not_told_that_it_was_slow() {
+    let mut mesh = mesh(Order::AsReady);
+    let client = mesh.client();
+    // More in flight than a client may have, and the beginning of another frame.
+    let many: Vec<u8> = (1..200)
+        .flat_map(|id| frame(Kind::Request, id, b"x"))
+        .collect();
+    let last = frame(Kind::Request, 200, b"x");
+    mesh.feed(client, &[&many[..], &last[..4]].concat());
+    let lane = mesh.connect()[0];
+    assert!(mesh.snapshot().clients[0].paused);
+    mesh.pass(SECOND * 20);
+    let mut answered = 0;
+    while answered < 199 {
+        for (id, _) in mesh.frames(lane) {
+            mesh.answer(lane, id, "y");
+            answered += 1;
+        }
+        mesh.take(client);
+    }
+    assert!(!mesh.snapshot().clients[0].paused);
+    mesh.pass(SECOND * 5);
+    assert_eq!(mesh.closed.get(&client), None);
+    mesh.feed(client, &last[4..]);
+    assert_eq!(mesh.frames(lane).len(), 1);
+    // And whoever is read again and still sends nothing is closed as any other.
+    mesh.take(client);
+    mesh.feed(client, &last[..4]);
+    mesh.pass(SECOND * 11);
+    assert_eq!(mesh.closed.get(&client), Some(&CloseCause::Stalled));
+}
