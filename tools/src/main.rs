@@ -9,6 +9,7 @@
 )]
 
 mod check;
+mod codec;
 mod demo;
 mod echo;
 mod load;
@@ -46,6 +47,8 @@ enum Command {
     Proxy(proxy::Args),
     /// Reads a configuration file and says what is wrong with it.
     Check(check::Args),
+    /// Describes, proves and explains protocols.
+    Codec(codec::Args),
     /// Sends requests and verifies every answer.
     Load(load::Args),
     /// Serves a sample backend that answers each request with its own body.
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Proxy(args) => proxy::run(args),
         Command::Check(args) => check::run(args),
+        Command::Codec(args) => codec::run(args),
         Command::Load(args) => load::run(args),
         Command::Echo(args) => echo::run(args),
     };

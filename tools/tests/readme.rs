@@ -19,7 +19,12 @@ use rustix::process::{Pid, Signal, kill_process};
 const WEFT: &str = env!("CARGO_BIN_EXE_weft");
 
 /// The pages whose paths, links and commands are tried.
-const PAGES: [&str; 3] = ["README.md", "docs/operating.md", "docs/architecture.md"];
+const PAGES: [&str; 4] = [
+    "README.md",
+    "docs/operating.md",
+    "docs/architecture.md",
+    "docs/codecs.md",
+];
 
 /// How long anything may take here.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -275,7 +280,11 @@ fn weft(arguments: &[&str]) -> Output {
 
 /// The subcommand is there and its help names every option.
 fn assert_options(words: &[&str], line: &str) {
-    let output = weft(&[words[0], "--help"]);
+    // `weft codec` has commands of its own.
+    let output = match words {
+        ["codec", command, ..] if *command != "…" => weft(&["codec", command, "--help"]),
+        _ => weft(&[words[0], "--help"]),
+    };
     assert!(output.status.success(), "{line}: there is no such command");
     let help = String::from_utf8(output.stdout).unwrap();
     for option in words.iter().filter(|word| word.starts_with("--")) {

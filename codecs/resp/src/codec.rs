@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use weft_codec::{
     Asked, Balance, CannotSay, Codec, ConnectionState, Correlation, EmitError, Field, Head,
-    KeyNames, Limits, Malformed, NewId, OneWayAnswers, Order, Rewrite, Say, Sayings, ScanState,
-    Scanned, Side, Sniff, Speaker, Traits, Value, Verdict,
+    KeyNames, Limits, Malformed, NewId, OneWayAnswers, Order, Parts, Rewrite, Say, Sayings,
+    ScanState, Scanned, Side, Sniff, Speaker, Traits, Value, Verdict,
 };
 
 use crate::command::{self, Role, UNKNOWN};
@@ -14,7 +14,7 @@ use crate::keys;
 use crate::notes::RequestNotes;
 use crate::request::Step;
 use crate::words::Words;
-use crate::{answer, local, request, verdict};
+use crate::{answer, local, parts, request, verdict};
 
 /// The codec of the Redis protocol, called `redis`.
 #[derive(Debug)]
@@ -161,6 +161,11 @@ impl Codec for Resp {
 
     fn say(&self, what: &Say<'_>, out: &mut Vec<u8>) -> Result<(), CannotSay> {
         local::say(what, out)
+    }
+
+    fn parts(&self, side: Side, head: Option<&Head>, frame: &[u8], parts: &mut Parts) {
+        let end = head.map_or(frame.len(), |head| head.frame_bytes as usize);
+        parts::name(side, frame.get(..end).unwrap_or(frame), parts);
     }
 }
 

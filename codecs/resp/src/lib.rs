@@ -37,5 +37,7 @@ mod verdict;
 
 mod local;
 
+mod parts;
+
 mod codec;
 pub use codec::Resp;

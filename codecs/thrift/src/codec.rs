@@ -2,11 +2,11 @@
 
 use weft_codec::{
     Asked, Balance, CannotSay, Codec, ConnectionState, Correlation, EmitError, Field, Head,
-    IdDomain, IdKind, KeyNames, Limits, Malformed, OneWayAnswers, Order, Rewrite, Say, Sayings,
-    ScanState, Scanned, Side, Sniff, Speaker, Traits, Value, Verdict,
+    IdDomain, IdKind, KeyNames, Limits, Malformed, OneWayAnswers, Order, Parts, Rewrite, Say,
+    Sayings, ScanState, Scanned, Side, Sniff, Speaker, Traits, Value, Verdict,
 };
 
-use crate::{asked, emit, fields, frame, say};
+use crate::{asked, emit, fields, frame, parts, say};
 
 /// The Thrift codec: name `thrift`, without options and without state.
 #[derive(Clone, Debug)]
@@ -124,6 +124,11 @@ impl Codec for Thrift {
             | Say::GoAway
             | Say::Cancel { .. } => Err(CannotSay),
         }
+    }
+
+    fn parts(&self, _side: Side, head: Option<&Head>, frame: &[u8], parts: &mut Parts) {
+        let end = head.map_or(frame.len(), |head| head.frame_bytes as usize);
+        parts::name(frame.get(..end).unwrap_or(frame), parts);
     }
 }
 

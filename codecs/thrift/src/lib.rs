@@ -32,3 +32,5 @@ mod asked;
 mod emit;
 
 mod say;
+
+mod parts;

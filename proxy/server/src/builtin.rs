@@ -70,6 +70,20 @@ impl Builtin {
         }
     }
 
+    /// Its folder in the repository: specification, and vectors in `vectors/`.
+    #[must_use]
+    pub fn folder(&self) -> String {
+        match (self.name, self.source) {
+            // Redis is the system, RESP its protocol.
+            ("redis", _) => "protocols/resp".to_owned(),
+            (_, Source::Description(file, _)) => {
+                let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
+                folder.to_owned()
+            }
+            (name, Source::Code(_)) => format!("protocols/{name}"),
+        }
+    }
+
     /// Whether it is written in Rust: then no description may take its name.
     #[must_use]
     pub fn is_code(&self) -> bool {

@@ -9,7 +9,7 @@
 //! protocol; it opens no socket and reads no clock, but for [`linear_work`].
 
 mod vector;
-pub use vector::{Vector, VectorError, VectorFile, load};
+pub use vector::{Vector, VectorError, VectorFile, load, load_file};
 
 mod report;
 pub use report::{Failures, Report};

@@ -97,6 +97,34 @@ pub struct Vector {
     pub mended: Vec<(usize, usize)>,
 }
 
+impl Vector {
+    /// A frame of which no more is known than its kind, for instance from a capture.
+    #[must_use]
+    pub fn found(name: String, side: Side, kind: Kind, bytes: Vec<u8>) -> Self {
+        Self {
+            name,
+            side,
+            bytes,
+            text: String::new(),
+            kind,
+            id: None,
+            id_value: None,
+            service: None,
+            method: None,
+            fields: BTreeMap::new(),
+            hash_keys: None,
+            deadline_ms: None,
+            status: None,
+            verdict: None,
+            effect: None,
+            exclusive: None,
+            // Nobody knows which bytes another id changes, so it may change any; that taking it
+            // out again restores them is still checked.
+            mended: vec![(0, u32::MAX as usize)],
+        }
+    }
+}
+
 /// Vectors that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}:{line}:{column}: {reason}", path.display())]
@@ -138,10 +166,23 @@ pub fn load(folder: &Path) -> Result<Vec<VectorFile>, VectorError> {
     }
     let mut files = Vec::new();
     for path in paths {
-        let text = fs::read_to_string(&path).map_err(|error| whole(&path, error.to_string()))?;
-        files.push(parse(&path, &text)?);
+        files.push(load_file(&path)?);
     }
     Ok(files)
+}
+
+/// Reads one file.
+///
+/// # Errors
+/// [`VectorError`]: it cannot be read, or is not of the format.
+pub fn load_file(path: &Path) -> Result<VectorFile, VectorError> {
+    let text = fs::read_to_string(path).map_err(|error| VectorError {
+        path: path.to_owned(),
+        line: 0,
+        column: 0,
+        reason: error.to_string(),
+    })?;
+    parse(path, &text)
 }
 
 fn parse(path: &Path, text: &str) -> Result<VectorFile, VectorError> {
