@@ -8,9 +8,9 @@ use std::sync::OnceLock;
 /// A peer, or what one needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tool {
-    /// Python with `thrift`, `thriftpy2` and `redis`.
+    /// Python with `thrift`, `thriftpy2`, `redis` and `dubbo-py`.
     Python,
-    /// Node with `thrift` and `ioredis`.
+    /// Node with `thrift`, `ioredis`, and the Dubbo and SOFABolt libraries.
     Node,
     /// The Thrift compiler.
     ThriftCompiler,
@@ -20,14 +20,23 @@ pub(crate) enum Tool {
     RedisTools,
 }
 
+/// What Node must have.
+const NODE_PACKAGES: [&str; 6] = [
+    "thrift",
+    "ioredis",
+    "dubbo2.js",
+    "dubbo-remoting",
+    "sofa-rpc-node",
+    "sofa-bolt-node",
+];
+
 impl Tool {
     fn is_there(self) -> bool {
         match self {
             Self::Python => python().is_file() && packages_import(),
             Self::Node => {
-                on_path("node").is_some()
-                    && node_modules().join("thrift").is_dir()
-                    && node_modules().join("ioredis").is_dir()
+                let is_there = |name: &&str| node_modules().join(name).is_dir();
+                on_path("node").is_some() && NODE_PACKAGES.iter().all(is_there)
             }
             Self::ThriftCompiler => on_path("thrift").is_some(),
             Self::RedisServer => on_path("redis-server").is_some(),
@@ -107,7 +116,7 @@ fn packages_import() -> bool {
     static IMPORT: OnceLock<bool> = OnceLock::new();
     *IMPORT.get_or_init(|| {
         Command::new(python())
-            .args(["-c", "import thrift, thriftpy2, redis"])
+            .args(["-c", "import thrift, thriftpy2, redis, dubbo"])
             .status()
             .is_ok_and(|status| status.success())
     })

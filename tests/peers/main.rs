@@ -1,8 +1,8 @@
 //! Real clients and servers: Apache Thrift's Python and Node libraries, thriftpy2, redis-server,
-//! redis-cli, redis-benchmark, redis-py and ioredis, first with each other, then with Weft in the
-//! middle.
+//! redis-cli, redis-benchmark, redis-py and ioredis, dubbo-py, dubbo2.js, and sofa-rpc-node for Dubbo
+//! and SOFABolt, first with each other, then with Weft in the middle.
 //!
-//! None of them knows of Weft. Every Thrift request carries a token of its own, and its answer
+//! None of them knows of Weft. Every request but those to Redis carries a token of its own, and its answer
 //! repeats it with the server's name, so a wrong or misplaced answer cannot pass. Where a peer is
 //! not installed a test says so and passes; where the environment variable `CI` is set it fails.
 //!
@@ -30,3 +30,7 @@ mod thrift;
 mod failures;
 
 mod redis;
+
+mod dubbo;
+
+mod bolt;

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::child::{self, Running};
 use crate::install;
@@ -16,9 +16,9 @@ pub(crate) const NODE_CHECKS: usize = 7;
 /// In which language a script is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Language {
-    /// Apache Thrift's Python library, redis-py.
+    /// Apache Thrift's Python library, redis-py, dubbo-py.
     Python,
-    /// Apache Thrift's Node library, ioredis.
+    /// Apache Thrift's Node library, ioredis, dubbo2.js, sofa-rpc-node.
     Node,
 }
 
@@ -67,10 +67,20 @@ pub(crate) fn thrift_server_at(language: Language, name: &str, port: u16) -> Ser
 
 /// Starts a Thrift server that calls itself `name`.
 pub(crate) fn thrift_server(language: Language, name: &str, args: &str) -> Server {
+    server(language, "thrift_server", name, args)
+}
+
+/// Starts a server by its script, which calls itself `name`.
+pub(crate) fn server(language: Language, file: &str, name: &str, args: &str) -> Server {
     let args = format!("--name {name} {args}");
-    let mut running = Running::start(script(language, "thrift_server", &args));
+    let mut running = Running::start(script(language, file, &args));
     let port = running.wait_for(|line| line.strip_prefix("listening ")?.trim().parse().ok());
     Server { running, port }
+}
+
+/// Starts a client by its script, against `port`.
+pub(crate) fn client(language: Language, file: &str, port: u16, args: &str) -> Running {
+    Running::start(script(language, file, &format!("--port {port} {args}")))
 }
 
 /// Three Thrift servers, which call themselves `one`, `two` and `three`.
@@ -85,8 +95,7 @@ pub(crate) fn ports(servers: &[Server]) -> Vec<u16> {
 
 /// Starts a Thrift client against `port`.
 pub(crate) fn thrift_client(language: Language, port: u16, args: &str) -> Running {
-    let args = format!("--port {port} {args}");
-    Running::start(script(language, "thrift_client", &args))
+    client(language, "thrift_client", port, args)
 }
 
 /// Starts a redis-server that keeps nothing.
@@ -126,6 +135,43 @@ pub(crate) fn assert_all_right(report: &Value, ok: u64) {
     assert_eq!(number(report, "wrong_count"), 0, "{report}");
     assert_eq!(number(report, "error_count"), 0, "{report}");
     assert_eq!(number(report, "ok"), ok, "{report}");
+}
+
+/// How many servers answered.
+pub(crate) fn servers_seen(report: &Value) -> usize {
+    report["servers"].as_object().map_or(0, Map::len)
+}
+
+/// Asserts that every error is the library's own, of this kind, with Weft's words in it.
+pub(crate) fn assert_says(report: &Value, kind: &str, words: &str) {
+    let errors = report["errors"].as_array().unwrap();
+    assert!(!errors.is_empty(), "{report}");
+    for error in errors {
+        assert_eq!(error["kind"], kind, "{report}");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains("weft: "), "{report}");
+        assert!(message.contains(words), "{report}");
+    }
+}
+
+/// How often the servers were told each of the notes that a client reports.
+pub(crate) fn noted(
+    report: &Value,
+    servers: &[Server],
+    ask: impl Fn(u16, &str) -> Running,
+) -> Vec<u64> {
+    let tokens = report["notes"].as_array().unwrap();
+    let tokens: Vec<&str> = tokens.iter().filter_map(Value::as_str).collect();
+    let args = format!("--noted {}", tokens.join(","));
+    let mut seen = vec![0; tokens.len()];
+    for server in servers {
+        let line = ask(server.port, &args).last_line();
+        let counts: Vec<u64> = serde_json::from_str(&line).unwrap();
+        for (seen, count) in seen.iter_mut().zip(counts) {
+            *seen += count;
+        }
+    }
+    seen
 }
 
 /// Asserts that every check of a Redis client said "ok".

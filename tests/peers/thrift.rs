@@ -1,11 +1,12 @@
 //! Thrift's real clients and servers with Weft in the middle.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::child::Running;
 use crate::install::{self, Tool, all_there};
 use crate::scripts::{
-    Language, Server, assert_all_right, number, ports, report, script, three, thrift_client,
+    Language, Server, assert_all_right, number, ports, report, script, servers_seen, three,
+    thrift_client,
 };
 use crate::weft::Weft;
 
@@ -21,10 +22,6 @@ const DIALECTS: [&str; 4] = [
 
 fn before(servers: &[Server]) -> Weft {
     Weft::start("thrift", &ports(servers), "")
-}
-
-fn servers_seen(report: &Value) -> usize {
-    report["servers"].as_object().map_or(0, Map::len)
 }
 
 #[test]
