@@ -14,6 +14,7 @@ mod backend;
 mod client;
 mod proxy;
 
+mod bounds;
 mod oracle;
 mod plan;
 mod seeds;

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use weft_codec::Limits;
 use weft_engine::{Action, ConnId, ConnectFailure, Engine, Nanos, Now, Outcome, Snapshot, State};
 use weft_model::InstanceAddress;
 
+use crate::bounds::Bounds;
 use crate::network::{Got, Notice, Owner, Socket};
 use crate::plan::ProxyPlan;
 use crate::world::Core;
@@ -52,6 +54,9 @@ pub(crate) struct Proxy {
     /// It drains.
     pub(crate) draining: bool,
 }
+
+/// How often a readable socket is read before the others have their turn.
+pub(crate) const READS_PER_EVENT: usize = 4;
 
 /// Both clocks at a virtual moment.
 pub(crate) fn moment(now: u64) -> Now {
@@ -267,7 +272,7 @@ impl Proxy {
     /// Reads a few chunks, of any size, then lets others have their turn.
     fn read(&mut self, core: &mut Core, conn: ConnId) {
         let now = moment(core.now);
-        for _ in 0..4 {
+        for _ in 0..READS_PER_EVENT {
             let Some(held) = self.held.get_mut(&conn) else {
                 return;
             };
@@ -443,8 +448,17 @@ impl Proxy {
     }
 
     /// Looks at sums and limits, now and then.
-    pub(crate) fn watch(&self, core: &mut Core) {
+    pub(crate) fn watch(&self, core: &mut Core, limits: Limits, frame_bytes: usize) {
         let snapshot = self.snapshot(core.now);
+        let bounds = Bounds {
+            settings: &self.plan.settings,
+            read_bytes: self.plan.read_bytes,
+            frame_bytes,
+            limits,
+        };
+        if let Some(broken) = bounds.broken(&snapshot) {
+            core.oracle.wrong(format!("proxy {}: {broken}", self.index));
+        }
         let partial = snapshot.clients.iter().map(|c| c.held_bytes).max();
         let now = [
             snapshot.answer_bytes,

@@ -119,6 +119,8 @@ pub(crate) struct World {
     versions: u64,
     took_max: Duration,
     events: u64,
+    /// The longest frame that anybody sends.
+    frame_bytes: usize,
 }
 
 /// Events of one run at most: a run that needs more does not come to rest.
@@ -168,6 +170,7 @@ impl World {
             core.timers.push((*at, Event::Fault(index)));
         }
         core.timers.push((S / 100, Event::Watch));
+        let frame_bytes = crate::bounds::frame_bytes(&plan);
         Self {
             plan,
             core,
@@ -179,6 +182,7 @@ impl World {
             versions: 1,
             took_max: Duration::ZERO,
             events: 0,
+            frame_bytes,
         }
     }
 
@@ -308,7 +312,7 @@ impl World {
             }
             Event::Watch => {
                 for proxy in &self.proxies {
-                    proxy.watch(&mut self.core);
+                    proxy.watch(&mut self.core, self.plan.limits, self.frame_bytes);
                 }
                 if !self.clients.iter().all(Client::is_done) {
                     let wait = self.core.now / 50 + S / 100;

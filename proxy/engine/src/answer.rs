@@ -290,6 +290,17 @@ impl Engine {
         let Some(client) = self.clients.get_mut(client_key) else {
             return;
         };
+        if self.answer_bytes > self.settings.answer_bytes_max
+            && turn
+            && !client.outbox.is_empty()
+            && !exchange.answer_begun
+            && !answer.head.more
+            && answer.missing() == 0
+        {
+            // Its client does not read, and what the others hold fills all there is.
+            let words = "its caller does not read and there is no room to keep its answer";
+            return self.fail(key, weft_codec::ProxyError::Overload, words, false);
+        }
         // A lane for one client, or for one exchange, carries the client's own ids.
         let own = self
             .lanes

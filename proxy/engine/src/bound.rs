@@ -151,6 +151,7 @@ impl Engine {
         if lane.state != LaneState::Ready
             || (client.flags.barrier && client.in_flight > 0)
             || client.in_flight >= self.settings.client_in_flight_max
+            || (client.in_flight > 0 && self.exchanges.len() >= self.settings.exchanges_max)
             || lane.outbox.len() > self.settings.lane_outbox_pause_bytes
         {
             if lane.outbox.len() > self.settings.lane_outbox_pause_bytes

@@ -1,4 +1,4 @@
-//! Clients that send too slowly, and clients that only seem to.
+//! Clients that send too slowly or do not read, clients that only seem to, and too many of them.
 
 use std::time::Duration;
 
@@ -107,4 +107,68 @@ fn a_client_that_was_not_read_is_not_told_that_it_was_slow() {
     mesh.feed(client, &last[..4]);
     mesh.pass(SECOND * 11);
     assert_eq!(mesh.closed.get(&client), Some(&CloseCause::Stalled));
+}
+
+#[test]
+fn answers_for_clients_that_do_not_read_stay_within_the_budget_for_all() {
+    let mut world = World::new(Tiny::new(Correlation::ById, Order::AsReady));
+    world.cut_bytes = u32::MAX;
+    let settings = Settings {
+        answer_bytes_max: 10_000,
+        ..Settings::default()
+    };
+    let mut mesh = Harness::new(&world, settings);
+    let (deaf, other) = (mesh.client(), mesh.client());
+    for id in 1..=100 {
+        mesh.request(deaf, id, "x");
+    }
+    let lane = mesh.connect()[0];
+    let large = "y".repeat(1_000);
+    for (id, _) in mesh.frames(lane) {
+        mesh.answer(lane, id, &large);
+    }
+    // Ten are kept, and of the others a few words each.
+    let held = mesh.snapshot().answer_bytes;
+    assert!((10_000..13_000).contains(&held), "{held} bytes are held");
+    // Whoever reads gets the answer, however full it is.
+    mesh.request(other, 1, "z");
+    for (id, _) in mesh.frames(lane) {
+        mesh.answer(lane, id, &large);
+    }
+    assert_eq!(mesh.frames(other), [(1, large.clone())]);
+    let got = mesh.frames(deaf);
+    let refused = got.iter().filter(|(_, body)| body == "!overload").count();
+    assert_eq!((got.len(), refused), (100, 90));
+    assert_eq!(mesh.snapshot().answer_bytes, 0);
+}
+
+#[test]
+fn clients_with_a_lane_of_their_own_have_one_exchange_each_when_there_are_too_many() {
+    let world = World::new(Tiny::new(Correlation::Bound, Order::InOrder));
+    let settings = Settings {
+        exchanges_max: 5,
+        ..Settings::default()
+    };
+    let mut mesh = Harness::new(&world, settings);
+    let clients: Vec<_> = (0..4).map(|_| mesh.client()).collect();
+    let mut lanes = Vec::new();
+    for client in &clients {
+        mesh.feed(*client, &frame(Kind::Request, 1, b"x").repeat(10));
+        lanes.extend(mesh.connect());
+        mesh.pass(Duration::from_millis(1));
+    }
+    assert_eq!(mesh.snapshot().exchanges, 8);
+    let mut answered = vec![0; 4];
+    for _ in 0..40 {
+        for (at, lane) in lanes.iter().enumerate() {
+            for (id, body) in mesh.frames(*lane) {
+                mesh.answer(*lane, id, &body);
+                answered[at] += 1;
+            }
+        }
+        for client in &clients {
+            mesh.take(*client);
+        }
+    }
+    assert_eq!(answered, [10; 4], "nobody is forgotten");
 }
