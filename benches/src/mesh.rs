@@ -170,6 +170,7 @@ fn state(frames: &Frames) -> Result<State, String> {
             codec,
             limits: Limits::default(),
         })],
+        homes: Vec::new(),
     })
 }
 

@@ -208,6 +208,7 @@ impl Plan {
                 routes: RouteTable::compile("front", &routes, &models).unwrap_or_default(),
             })],
             services: states.into_iter().map(Arc::new).collect(),
+            homes: Vec::new(),
         }
     }
 }

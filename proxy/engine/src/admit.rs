@@ -107,7 +107,7 @@ impl Engine {
             Effect::Facet => self.note_facet(key, exchange, incoming),
             _ => {}
         }
-        if self.exchanges.len() > self.settings.exchanges_max {
+        if !self.exchange_lease.covers(self.exchanges.len()) {
             self.fail(
                 exchange,
                 ProxyError::Overload,

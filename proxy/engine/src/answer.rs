@@ -355,7 +355,7 @@ impl Engine {
 
     /// Marks an answered exchange that must wait for its turn.
     pub(crate) fn hold_answer(&mut self, key: ExchangeKey, outcome: Outcome) {
-        let over = self.answer_bytes > self.settings.answer_bytes_max;
+        let over = self.answers_over();
         let Some(exchange) = self.exchanges.get_mut(key) else {
             return;
         };

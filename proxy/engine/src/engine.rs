@@ -20,6 +20,7 @@ use crate::lane::{Lane, LaneKey};
 use crate::listener::ListenerRun;
 use crate::report::Counters;
 use crate::service::ServiceRun;
+use crate::share::{Lease, Share, What};
 use crate::table::Table;
 use crate::wheel::Wheel;
 use crate::{
@@ -30,6 +31,10 @@ use crate::{
 #[derive(Debug)]
 pub struct Engine {
     pub(crate) settings: Settings,
+    pub(crate) share: Share,
+    pub(crate) exchange_lease: Lease,
+    pub(crate) answer_lease: Lease,
+    pub(crate) kept_lease: Lease,
     pub(crate) now: Now,
     pub(crate) rng: Rng,
     pub(crate) state: Arc<State>,
@@ -94,14 +99,26 @@ impl Engine {
     /// `seed` do the same.
     #[must_use]
     pub fn new(state: Arc<State>, settings: Settings, seed: u64) -> Self {
+        let share = Share::whole(&settings);
+        Self::sharing(share, state, settings, seed)
+    }
+
+    /// The same for an engine that shares the bounds of `settings` with others.
+    #[must_use]
+    pub fn sharing(share: Share, state: Arc<State>, settings: Settings, seed: u64) -> Self {
         let mut engine = Self {
             settings,
+            exchange_lease: Lease::new(&share.budgets, What::Exchanges),
+            answer_lease: Lease::new(&share.budgets, What::AnswerBytes),
+            kept_lease: Lease::new(&share.budgets, What::KeptBytes),
+            share,
             now: Now::default(),
             rng: Rng::with_seed(seed),
             state: Arc::new(State {
                 version: 0,
                 listeners: Vec::new(),
                 services: Vec::new(),
+                homes: Vec::new(),
             }),
             listeners: Vec::new(),
             services: Vec::new(),
@@ -310,6 +327,7 @@ impl Engine {
     /// shell first tries to write dirty outboxes, then acts.
     pub fn take_actions(&mut self, actions: &mut Vec<Action>) {
         actions.append(&mut self.actions);
+        self.settle_leases();
     }
 
     /// Whether there is an action or a dirty outbox to take.

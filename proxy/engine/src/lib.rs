@@ -17,6 +17,9 @@ pub use state::{Listener, ServiceState, State};
 mod api;
 pub use api::{Action, CloseCause, ConnId, ConnectFailure, Refused, Settings};
 
+mod share;
+pub use share::{Budgets, Share};
+
 mod report;
 pub use report::{
     AccessRecord, ClientView, Counters, InstanceView, LaneView, Outcome, ServiceView, Snapshot,

@@ -170,7 +170,9 @@ impl Engine {
                 self.spares.put(kept);
             }
         } else if exchange.kept.is_none()
-            && self.kept_bytes + incoming.frame.len() <= self.settings.kept_bytes_max
+            && self
+                .kept_lease
+                .covers(self.kept_bytes + incoming.frame.len())
         {
             let kept = self.spares.take_copy(incoming.frame);
             self.kept_bytes += kept.len();

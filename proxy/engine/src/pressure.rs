@@ -56,12 +56,12 @@ impl Engine {
     /// What a client may leave unread before its large answer is not read any further. One that
     /// wants answers in order may still be writing the pipeline that they answer: it gets as
     /// much as for small answers, as far as there is room for all.
-    fn spill_bytes(&self, client: ClientKey) -> usize {
+    fn spill_bytes(&mut self, client: ClientKey) -> usize {
         let in_order = self
             .clients
             .get(client)
             .is_some_and(|client| client.listener.in_order);
-        if in_order && self.answer_bytes <= self.settings.answer_bytes_max {
+        if in_order && !self.answers_over() {
             let ordered = self.settings.ordered_outbox_pause_bytes;
             ordered.max(self.settings.stream_spill_bytes)
         } else {
@@ -106,6 +106,7 @@ impl Engine {
 
     /// Tells the shell whether a client is to be read, if that has changed.
     pub(crate) fn update_pause(&mut self, key: ClientKey) {
+        let over = self.answers_over();
         let Some(client) = self.clients.get_mut(key) else {
             return;
         };
@@ -115,7 +116,7 @@ impl Engine {
             self.settings.client_outbox_pause_bytes
         };
         let unsent = client.outbox.len();
-        if unsent > limit || self.answer_bytes > self.settings.answer_bytes_max && unsent > 0 {
+        if unsent > limit || over && unsent > 0 {
             client.flags.full = true;
         } else if unsent <= limit / 2 {
             client.flags.full = false;

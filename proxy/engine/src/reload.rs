@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use weft_model::Instance;
+use weft_model::{Instance, LanePolicy};
 
 use crate::client::ClientKey;
 use crate::engine::Alarm;
@@ -21,10 +21,12 @@ impl Engine {
         for service in &mut self.services {
             service.gone = true;
         }
+        let homes = state.homes.iter().copied().chain(std::iter::repeat(None));
         let places: Vec<usize> = state
             .services
             .iter()
-            .map(|service| self.apply_service(service))
+            .zip(homes)
+            .map(|(service, home)| self.apply_service(service, home))
             .collect();
         for index in 0..self.services.len() {
             if self.services.get(index).is_some_and(|service| service.gone) {
@@ -91,7 +93,7 @@ impl Engine {
     }
 
     /// Matches a service by name; answers its index.
-    fn apply_service(&mut self, state: &Arc<ServiceState>) -> usize {
+    fn apply_service(&mut self, state: &Arc<ServiceState>, home: Option<usize>) -> usize {
         let name = &state.service.name;
         let found = self
             .services
@@ -105,6 +107,7 @@ impl Engine {
         let old: Vec<InstanceKey> = match self.services.get_mut(index) {
             Some(service) => {
                 service.gone = false;
+                service.home = home;
                 let same_codec = Arc::ptr_eq(&service.state.codec, &state.codec);
                 service.state = Arc::clone(state);
                 let old = std::mem::take(&mut service.instances);
@@ -116,11 +119,12 @@ impl Engine {
             }
             None => Vec::new(),
         };
+        let lanes = self.share.lanes(&state.service.policy.lanes, home);
         let mut kept = Vec::new();
         for instance in &state.service.instances {
             let known = old.iter().copied().find(|key| self.is_same(*key, instance));
-            let key = known.unwrap_or_else(|| self.add_instance(index, instance, state));
-            self.update_instance(key, instance, state);
+            let key = known.unwrap_or_else(|| self.add_instance(index, instance, &lanes));
+            self.update_instance(key, instance, &lanes);
             kept.push(key);
         }
         for key in old.into_iter().filter(|key| !kept.contains(key)) {
@@ -144,12 +148,14 @@ impl Engine {
         &mut self,
         service: usize,
         instance: &Instance,
-        state: &ServiceState,
+        lanes: &LanePolicy,
     ) -> InstanceKey {
-        let lanes = state.service.policy.lanes.clone();
-        let key = self
-            .instances
-            .insert(InstanceRun::new(service, instance.clone(), lanes, 0.0));
+        let key = self.instances.insert(InstanceRun::new(
+            service,
+            instance.clone(),
+            lanes.clone(),
+            0.0,
+        ));
         let start = self.median_latency(service, key);
         if let Some(run) = self.instances.get_mut(key) {
             run.latency = crate::instance::PeakEwma::new(start);
@@ -157,7 +163,7 @@ impl Engine {
         key
     }
 
-    fn update_instance(&mut self, key: InstanceKey, instance: &Instance, state: &ServiceState) {
+    fn update_instance(&mut self, key: InstanceKey, instance: &Instance, lanes: &LanePolicy) {
         let now = self.now.monotonic;
         let Some(run) = self.instances.get_mut(key) else {
             return;
@@ -165,7 +171,7 @@ impl Engine {
         let drains = instance.draining && !run.instance.draining;
         let returns = !instance.draining && run.instance.draining;
         run.instance = instance.clone();
-        run.lanes = state.service.policy.lanes.clone();
+        run.lanes = lanes.clone();
         if returns && run.reach != Reach::Up {
             // Nobody tried it meanwhile, and whoever was trying gave up.
             run.reach = Reach::Down { until: now };

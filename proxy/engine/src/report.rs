@@ -177,6 +177,8 @@ pub struct LaneView {
 pub struct ServiceView {
     /// Its name.
     pub name: String,
+    /// The worker that alone serves it, if it has too few lanes for all.
+    pub home: Option<usize>,
     /// Exchanges waiting in it.
     pub waiting: usize,
     /// Its instances.

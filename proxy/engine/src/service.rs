@@ -24,6 +24,8 @@ pub(crate) struct ServiceRun {
     pub(crate) state: Arc<ServiceState>,
     /// The service's codec, its panics caught.
     pub(crate) codec: Arc<Guarded>,
+    /// The worker that alone serves it.
+    pub(crate) home: Option<usize>,
     /// It is in the state no longer.
     pub(crate) gone: bool,
     /// Instances in the state's order.
@@ -57,6 +59,7 @@ impl ServiceRun {
         Self {
             codec: Guarded::new(&state.codec, panics),
             state,
+            home: None,
             gone: false,
             instances: Vec::new(),
             subsets: Vec::new(),

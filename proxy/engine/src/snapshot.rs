@@ -61,6 +61,7 @@ impl Engine {
         services
             .map(|service| ServiceView {
                 name: service.state.service.name.clone(),
+                home: service.home,
                 waiting: service.waiting_count,
                 instances: service
                     .instances

@@ -17,6 +17,9 @@ pub struct State {
     /// Services, in the order that [`weft_route::Rule::service`] counts by. A service is known
     /// by its name, an instance by its id and incarnation.
     pub services: Vec<Arc<ServiceState>>,
+    /// For each of `services` the worker that alone serves it, for want of lanes for all
+    /// ([`crate::Share::worker`]); what is missing at the end has none.
+    pub homes: Vec<Option<usize>>,
 }
 
 /// Where clients come in.

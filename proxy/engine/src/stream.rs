@@ -226,7 +226,7 @@ impl Engine {
             // It has ended meanwhile, and words of the mesh stand where its answer stood.
             return self.discard_reading(key);
         }
-        if self.answer_bytes + piece.len() > self.settings.answer_bytes_max {
+        if !self.answer_lease.covers(self.answer_bytes + piece.len()) {
             self.discard_reading(key);
             // More frames of it may follow on the lane.
             self.abandon(exchange_key, false);

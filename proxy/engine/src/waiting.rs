@@ -22,7 +22,9 @@ impl Engine {
             return false;
         };
         let waiting_max = rule.policy().queue.waiting_max as usize;
-        let room = self.kept_bytes + incoming.frame.len() <= self.settings.kept_bytes_max;
+        let room = self
+            .kept_lease
+            .covers(self.kept_bytes + incoming.frame.len());
         let Some(service) = self.services.get_mut(rule.service) else {
             return false;
         };

@@ -16,6 +16,7 @@ pub use run::run;
 mod server;
 pub use server::{BoundAddress, ReloadReport, Server, StartError};
 
+mod homes;
 mod listen;
 mod reconcile;
 

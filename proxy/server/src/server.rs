@@ -3,15 +3,15 @@
 //! This is the control side. Nothing here is on a request's path; workers are told by messages.
 
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
-use weft_engine::State;
+use weft_engine::{Budgets, State};
 
-use crate::config::{Complaint, Config, ListenAddress, Workers};
+use crate::config::{Complaint, Config, ListenAddress};
+use crate::homes::{self, Homes};
 use crate::listen::{self, Bound};
 use crate::reconcile::reconcile;
 use crate::side::Side;
@@ -90,6 +90,7 @@ pub(crate) struct Core {
 struct Control {
     config: Arc<Config>,
     state: Arc<State>,
+    homes: Homes,
     bound: Vec<Bound>,
     next_id: u64,
     last_reload: Option<ReloadReport>,
@@ -101,12 +102,9 @@ impl Server {
     /// # Errors
     /// [`StartError`]; then nothing is left running.
     pub fn start(config: Config) -> Result<Self, StartError> {
-        let workers = match config.workers {
-            Workers::Count(count) => count,
-            Workers::Auto => std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-        }
-        .get();
-        let (state, indices) = reconcile(&[], config.state(1));
+        let workers = config.workers.count().get();
+        let (mut state, indices) = reconcile(&[], config.state(1));
+        let homes = homes::settle(&mut state, &indices, workers, &Homes::new());
         let state = Arc::new(state);
         let mut next_id = 0;
         let bound = bind_missing(&config, &[], workers, &mut next_id)?;
@@ -114,6 +112,7 @@ impl Server {
         let shared = Arc::new(Shared {
             files: Files::new(),
             clients_max: config.settings.clients_max,
+            budgets: Arc::new(Budgets::new(&config.settings, workers)),
             draining: AtomicBool::new(false),
             ended: Latch::new(workers),
             workers: launches.into_iter().map(Handle::new).collect(),
@@ -123,6 +122,7 @@ impl Server {
             control: Mutex::new(Control {
                 config: Arc::new(config),
                 state,
+                homes,
                 bound,
                 next_id,
                 last_reload: None,
@@ -319,7 +319,8 @@ impl Core {
         // Nothing can fail from here on.
         control.next_id = next_id;
         let next = config.state_after(&control.state);
-        let (state, indices) = reconcile(&control.state.listeners, next);
+        let (mut state, indices) = reconcile(&control.state.listeners, next);
+        control.homes = homes::settle(&mut state, &indices, workers, &control.homes);
         control.state = Arc::new(state);
         let (mut kept, gone): (Vec<Bound>, Vec<Bound>) = std::mem::take(&mut control.bound)
             .into_iter()
@@ -398,15 +399,28 @@ fn launches(
             listeners: bound
                 .iter()
                 .filter_map(|bound| {
-                    let (id, socket) = bound.sockets.get(worker)?.clone()?;
                     let listener = *indices.get(owner(config, bound)?)?;
-                    Some(ListenSpec {
-                        id,
-                        listener,
-                        socket,
-                    })
+                    let home = homes::of_listener(state, state.listeners.get(listener)?);
+                    Some(specs(bound, listener, home, worker))
                 })
+                .flatten()
                 .collect(),
+        })
+        .collect()
+}
+
+/// What `worker` accepts at one address: its own socket, or all of them if it is the home of the
+/// listener and none if another is.
+fn specs(bound: &Bound, listener: usize, home: Option<usize>, worker: usize) -> Vec<ListenSpec> {
+    let sockets = bound.sockets.iter().enumerate();
+    sockets
+        .filter(|(number, _)| home.unwrap_or(*number) == worker)
+        .filter_map(|(_, socket)| socket.clone())
+        .map(|(id, socket)| ListenSpec {
+            id,
+            listener,
+            homed: home.is_some(),
+            socket,
         })
         .collect()
 }

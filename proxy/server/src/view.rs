@@ -24,6 +24,8 @@ pub struct View {
 pub struct ServiceTotal {
     /// Its name.
     pub name: String,
+    /// The worker that alone serves it, if it has too few lanes for all.
+    pub home: Option<usize>,
     /// Exchanges waiting in it.
     pub waiting: usize,
     /// Its instances, by id.
@@ -86,9 +88,11 @@ impl View {
     /// The services with the numbers of all workers, by name.
     #[must_use]
     pub fn services(&self) -> Vec<ServiceTotal> {
-        let mut services: BTreeMap<&str, (usize, BTreeMap<&str, InstanceView>)> = BTreeMap::new();
+        type Sum<'a> = (Option<usize>, usize, BTreeMap<&'a str, InstanceView>);
+        let mut services: BTreeMap<&str, Sum<'_>> = BTreeMap::new();
         for service in self.workers.iter().flat_map(|w| &w.engine.services) {
-            let (waiting, instances) = services.entry(&service.name).or_default();
+            let (home, waiting, instances) = services.entry(&service.name).or_default();
+            *home = home.or(service.home);
             *waiting += service.waiting;
             for instance in &service.instances {
                 instances
@@ -99,8 +103,9 @@ impl View {
         }
         services
             .into_iter()
-            .map(|(name, (waiting, instances))| ServiceTotal {
+            .map(|(name, (home, waiting, instances))| ServiceTotal {
                 name: name.to_owned(),
+                home,
                 waiting,
                 instances: instances.into_values().collect(),
             })

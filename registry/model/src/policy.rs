@@ -86,13 +86,15 @@ pub enum Balancing {
     RingHash(Option<String>),
 }
 
-/// Lanes from one proxy worker to one instance.
+/// Lanes from one proxy to one instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LanePolicy {
     /// Exchanges in flight on one lane; 1 for servers that serve one request at a time per
     /// connection, at most 65,536. Default 128.
     pub depth: u32,
-    /// Lanes per instance and worker, 1 to 4,096, not counting bound ones. Default 32.
+    /// Lanes per instance and class over all workers, 1 to 4,096, not counting bound ones. Each
+    /// worker has its share; where that would be less than one, one worker has all. Lanes that
+    /// close after their last answer may be stood in for. Default 128.
     pub lanes_max: u32,
     /// From the start of a connect until it is given up, 1 ms to 1 min. Default 1 s.
     pub connect_timeout: Duration,
@@ -107,7 +109,7 @@ impl Default for LanePolicy {
     fn default() -> Self {
         Self {
             depth: 128,
-            lanes_max: 32,
+            lanes_max: 128,
             connect_timeout: Duration::from_secs(1),
             idle: Duration::from_secs(60),
             lifetime: Duration::ZERO,

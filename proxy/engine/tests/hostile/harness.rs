@@ -72,6 +72,7 @@ impl World {
                 codec: self.codec.clone(),
                 limits,
             })],
+            homes: Vec::new(),
         })
     }
 }

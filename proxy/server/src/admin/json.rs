@@ -75,6 +75,7 @@ pub(super) fn services(view: &View) -> Value {
         .map(|service| {
             json!({
                 "name": service.name,
+                "home": service.home,
                 "waiting": service.waiting,
                 "instances": service.instances.iter().map(instance).collect::<Vec<_>>(),
             })

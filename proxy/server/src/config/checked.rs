@@ -53,6 +53,17 @@ pub enum Workers {
     Count(NonZeroUsize),
 }
 
+impl Workers {
+    /// How many there are on this machine.
+    #[must_use]
+    pub fn count(self) -> NonZeroUsize {
+        match self {
+            Self::Count(count) => count,
+            Self::Auto => std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        }
+    }
+}
+
 /// Where metrics are sent over UDP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statsd {

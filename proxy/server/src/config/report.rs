@@ -35,6 +35,9 @@ pub struct Summary {
     pub routes: usize,
     /// The protocols in use.
     pub protocols: Vec<String>,
+    /// Services that one worker serves alone, because they permit fewer lanes than there are
+    /// workers on this machine.
+    pub homed: Vec<String>,
 }
 
 impl Report {
@@ -72,8 +75,20 @@ impl Summary {
             instances: config.services.iter().map(|s| s.instances.len()).sum(),
             routes: config.routes.iter().filter(|r| written(&r.name)).count(),
             protocols: config.codecs.keys().cloned().collect(),
+            homed: homed(config),
         }
     }
+}
+
+fn homed(config: &Config) -> Vec<String> {
+    let workers = config.workers.count().get();
+    let few = |lanes_max: u32| usize::try_from(lanes_max).is_ok_and(|max| max < workers);
+    config
+        .services
+        .iter()
+        .filter(|service| few(service.policy.lanes.lanes_max))
+        .map(|service| service.name.clone())
+        .collect()
 }
 
 impl fmt::Display for Report {
@@ -106,7 +121,11 @@ impl fmt::Display for Summary {
             counted(self.instances, "instance"),
             counted(self.routes, "route"),
             self.protocols.join(", ")
-        )
+        )?;
+        if !self.homed.is_empty() {
+            write!(f, "; served by one worker: {}", self.homed.join(", "))?;
+        }
+        Ok(())
     }
 }
 

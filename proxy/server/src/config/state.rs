@@ -67,6 +67,7 @@ impl Config {
             version,
             listeners,
             services,
+            homes: Vec::new(),
         }
     }
 

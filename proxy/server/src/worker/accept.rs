@@ -27,6 +27,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Listening {
     id: u64,
     listener: usize,
+    homed: bool,
     socket: Watched,
     waker: Waker,
 }
@@ -76,6 +77,7 @@ impl Worker {
         for spec in specs {
             if let Some(known) = self.listeners.iter_mut().find(|known| known.id == spec.id) {
                 known.listener = spec.listener;
+                known.homed = spec.homed;
                 continue;
             }
             let Some(list) = self.handle().map(|handle| Arc::clone(&handle.ready)) else {
@@ -85,6 +87,7 @@ impl Worker {
                 Ok(socket) => self.listeners.push(Listening {
                     id: spec.id,
                     listener: spec.listener,
+                    homed: spec.homed,
                     socket,
                     waker: ready::waker(&list, Token::Listener(spec.id)),
                 }),
@@ -109,13 +112,17 @@ impl Worker {
             let Some(listening) = self.listeners.get(index) else {
                 return;
             };
-            let listener = listening.listener;
+            let (listener, homed) = (listening.listener, listening.homed);
             let mut context = Context::from_waker(&listening.waker);
             match listening.socket.poll_accept(&mut context) {
                 Poll::Pending => return,
                 Poll::Ready(Ok(stream)) => {
                     self.counters.accepts += 1;
-                    self.place(stream, listener);
+                    if homed {
+                        self.welcome(stream, listener);
+                    } else {
+                        self.place(stream, listener);
+                    }
                 }
                 Poll::Ready(Err(error)) => {
                     self.counters.accept_errors += 1;

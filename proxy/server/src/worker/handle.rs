@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use weft_engine::{Settings, Snapshot, State};
+use weft_engine::{Budgets, Settings, Snapshot, State};
 
 use super::files::Files;
 use super::latch::Latch;
@@ -63,6 +63,8 @@ pub(crate) struct ListenSpec {
     pub(crate) id: u64,
     /// The listener's index in the state that is in force.
     pub(crate) listener: usize,
+    /// Whether this worker alone serves the listener: its clients are not moved.
+    pub(crate) homed: bool,
     /// The socket; held here too, so that its queue survives the worker.
     pub(crate) socket: Arc<ListenSocket>,
 }
@@ -231,6 +233,8 @@ pub(crate) struct Shared {
     pub(crate) files: Files,
     /// Clients that may be connected to the process at once.
     pub(crate) clients_max: usize,
+    /// What the engines may hold together.
+    pub(crate) budgets: Arc<Budgets>,
     /// Whether clients are no longer moved.
     pub(crate) draining: AtomicBool,
     /// Opens when the last worker has ended.

@@ -31,7 +31,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use weft_engine::{AccessRecord, Action, ConnId, Engine, Nanos, Now};
+use weft_engine::{AccessRecord, Action, ConnId, Engine, Nanos, Now, Share};
 
 pub(crate) use files::Files;
 pub(crate) use handle::{Command, Handle, Launch, ListenSpec, Shared};
@@ -108,9 +108,14 @@ impl Worker {
             .ok_or(io::ErrorKind::InvalidInput)?;
         let launch = handle.launch();
         let timer = Timer::new(&handle.ready)?;
+        let share = Share {
+            worker: number,
+            workers: shared.workers.len(),
+            budgets: Arc::clone(&shared.budgets),
+        };
         let mut worker = Self {
             number,
-            engine: Engine::new(launch.state, launch.settings, seed),
+            engine: Engine::sharing(share, launch.state, launch.settings, seed),
             shared,
             clock: Clock::new(),
             options: launch.sockets,
