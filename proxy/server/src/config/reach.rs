@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use weft_model::InstanceAddress;
 use weft_route::RouteTable;
 
-use super::Config;
 use super::listeners::Checked as CheckedListener;
 use super::place::{Findings, Place};
+use super::{Config, ListenAddress};
 
 /// Complains of listeners that lead nowhere, and warns of routes and services that no exchange
-/// can take.
+/// can take, and of instances that are this proxy itself.
 pub(super) fn reach(found: &mut Findings<'_>, config: &Config, listeners: &[CheckedListener]) {
     let root = Place::ROOT;
     let mut reached = vec![false; config.routes.len()];
@@ -60,6 +61,34 @@ pub(super) fn reach(found: &mut Findings<'_>, config: &Config, listeners: &[Chec
                 "name it in a listener or a route, or remove it",
             );
         }
+        let place = list.index(index);
+        let instances = place.field("instances");
+        for (number, instance) in service.instances.iter().enumerate() {
+            let own = listeners.iter().find(|checked| {
+                let mut addresses = checked.listener.addresses.iter();
+                addresses.any(|address| leads_to(&instance.address, address))
+            });
+            if let Some(own) = own {
+                let (address, listener) = (&instance.address, &own.listener.name);
+                found.warn(
+                    &instances.index(number),
+                    format!("`{address}` is listener `{listener}` of this proxy: requests may go round until their time is over"),
+                    "write the server's address",
+                );
+            }
+        }
+    }
+}
+
+/// Whether who connects to `to` comes to a socket that listens at `at`.
+fn leads_to(to: &InstanceAddress, at: &ListenAddress) -> bool {
+    match (to, at) {
+        (InstanceAddress::Tcp(to), ListenAddress::Tcp(at)) => {
+            let any = at.ip().is_unspecified() && to.ip().is_loopback();
+            to.port() == at.port() && (to.ip() == at.ip() || any)
+        }
+        (InstanceAddress::Unix(to), ListenAddress::Unix(at)) => to == at,
+        _ => false,
     }
 }
 

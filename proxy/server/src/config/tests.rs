@@ -370,6 +370,29 @@ fn what_is_probably_not_meant_is_a_warning() {
 }
 
 #[test]
+fn an_instance_that_is_this_proxy_itself_is_a_warning() {
+    let text = |listens: &str, serves: &str| {
+        format!(
+            r#"Proxy(
+    listeners: [Listener(name: "front", addresses: ["{listens}"], service: "s")],
+    services: [Service(name: "s", protocol: "thrift", instances: ["{serves}"])],
+)"#
+        )
+    };
+    for (listens, serves) in [
+        ("127.0.0.1:7000", "127.0.0.1:7000"),
+        ("[::]:7000", "[::1]:7000"),
+        ("unix:/run/s.sock", "unix:/run/s.sock"),
+    ] {
+        let told = said(&good(&text(listens, serves)).warnings);
+        let line = format!("p.ron:3:67: `{serves}` is listener `front` of this proxy");
+        assert!(told.contains(&line), "no {line:?} in\n{told}");
+    }
+    let told = good(&text("127.0.0.1:7000", "127.0.0.1:7001")).warnings;
+    assert!(told.is_empty(), "{}", said(&told));
+}
+
+#[test]
 fn a_state_shares_what_did_not_change_with_the_one_before() {
     let text = |weight: u32| {
         format!(
