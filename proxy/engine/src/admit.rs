@@ -9,7 +9,7 @@ use weft_codec::{
 use weft_model::Policy;
 use weft_route::{Fields as _, RequestFields};
 
-use crate::client::{ClientKey, Facets};
+use crate::client::{Client, ClientKey, Facets};
 use crate::engine::Alarm;
 use crate::exchange::{Class, Exchange, ExchangeKey, Phase};
 use crate::listener::{Idempotent, ListenerRun, RuleRun};
@@ -83,6 +83,7 @@ impl Engine {
                 || alone
                 || client.in_flight >= self.settings.client_in_flight_max)
         {
+            client.flags.behind = client.flags.barrier || alone;
             return Flow::Hold;
         }
         if matches!(effect, Effect::Pin | Effect::Session | Effect::Tunnel) {
@@ -190,11 +191,11 @@ impl Engine {
         let id = incoming.head.id_value;
         // Nobody waits for the answer to a one-way request.
         let one_way = incoming.head.kind == Kind::OneWay;
-        let after = match one_way {
-            true => None,
-            false => self.repeated_id(key, incoming.listener, id),
-        };
-        let last = self.clients.get(key).and_then(|client| client.last);
+        let client = self.clients.get(key);
+        let after = client
+            .filter(|_| !one_way)
+            .and_then(|client| self.repeated_id(client, incoming.listener, id));
+        let last = client.and_then(|client| client.last);
         let exchange = self.exchanges.insert(Exchange {
             client: key,
             asked,
@@ -244,8 +245,7 @@ impl Engine {
 
     /// The youngest exchange in flight with the same id: answers to repeated ids keep order
     /// among themselves. Ids mostly grow, and a greater one cannot be a repetition.
-    fn repeated_id(&self, key: ClientKey, listener: &ListenerRun, id: u64) -> Option<ExchangeKey> {
-        let client = self.clients.get(key)?;
+    fn repeated_id(&self, client: &Client, listener: &ListenerRun, id: u64) -> Option<ExchangeKey> {
         if listener.in_order || client.in_flight == 0 || id > client.id_high {
             return None;
         }

@@ -275,14 +275,18 @@ impl Engine {
                 run.latency.observe(now, crate::loss::PENALTY_NS);
             }
         }
-        if class == Class::Shared {
-            self.learn(key, latency, depth);
+        if class != Class::Shared {
+            return;
+        }
+        let learnt = Self::learn(lane, run, now, (latency, depth));
+        self.counters.serial_lanes += u64::from(learnt.serial);
+        if let Some(pressure) = learnt.judge {
+            self.judge_growth(key, pressure);
         }
     }
 
     /// Emits an answer to its client, or holds it until its turn.
     fn hand_over(&mut self, lane_key: LaneKey, key: ExchangeKey, answer: Answer<'_>) {
-        let turn = self.is_turn(key);
         let Some(exchange) = self.exchanges.get_mut(key) else {
             return self.discard_rest(lane_key, answer.missing());
         };
@@ -290,6 +294,7 @@ impl Engine {
         let Some(client) = self.clients.get_mut(client_key) else {
             return;
         };
+        let turn = client.is_turn_of(key, exchange);
         if self.answer_bytes > self.settings.answer_bytes_max
             && turn
             && !client.outbox.is_empty()
@@ -301,12 +306,8 @@ impl Engine {
             let words = "its caller does not read and there is no room to keep its answer";
             return self.fail(key, weft_codec::ProxyError::Overload, words, false);
         }
-        // A lane for one client, or for one exchange, carries the client's own ids.
-        let own = self
-            .lanes
-            .get(lane_key)
-            .is_some_and(|lane| matches!(lane.class, Class::Bound | Class::Exclusive));
-        let id = if own {
+        let lane = self.lanes.get(lane_key);
+        let id = if lane.is_some_and(Lane::carries_callers_ids) {
             NewId::Keep
         } else {
             NewId::Callers(&exchange.asked)
@@ -336,8 +337,12 @@ impl Engine {
         }
         if turn {
             exchange.answer_begun = true;
-            self.mark_client(client_key);
+            if !client.flags.dirty {
+                client.flags.dirty = true;
+                self.dirty.push(ConnId::of_client(client_key));
+            }
         }
+        let free = client.reads_freely(&self.settings, self.answer_bytes);
         let more = answer.head.more;
         if answer.missing() > 0 {
             return self.begin_reading(lane_key, client_key, key, (turn, more, answer.missing()));
@@ -347,7 +352,9 @@ impl Engine {
         }
         if turn {
             self.finish(key, Outcome::Answered);
-            self.update_pause(client_key);
+            if !free {
+                self.update_pause(client_key);
+            }
         } else {
             self.hold_answer(key, Outcome::Answered);
         }

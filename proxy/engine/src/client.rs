@@ -5,13 +5,13 @@ use std::rc::Rc;
 use weft_codec::ScanState;
 
 use crate::buffer::Outbox;
-use crate::exchange::ExchangeKey;
+use crate::exchange::{Exchange, ExchangeKey};
 use crate::instance::InstanceKey;
 use crate::lane::LaneKey;
 use crate::listener::ListenerRun;
 use crate::table::Key;
 use crate::wheel::Timer;
-use crate::{CloseCause, ConnId, Nanos};
+use crate::{CloseCause, ConnId, Nanos, Settings};
 
 pub(crate) type ClientKey = Key<Client>;
 
@@ -56,6 +56,30 @@ pub(crate) struct Client {
     pub(crate) tried: Option<InstanceKey>,
 }
 
+impl Client {
+    /// Whether the next bytes of this exchange's answer may go straight into the outbox.
+    #[inline]
+    pub(crate) fn is_turn_of(&self, key: ExchangeKey, exchange: &Exchange) -> bool {
+        exchange.after.is_none()
+            && exchange.answer.is_empty()
+            && self.streaming.is_none()
+            && (!self.listener.in_order || self.first == Some(key))
+    }
+
+    /// Whether it is read and may be read on, with `answer_bytes` held for all clients: the
+    /// common case, in which nobody need be told anything.
+    #[inline]
+    pub(crate) fn reads_freely(&self, settings: &Settings, answer_bytes: usize) -> bool {
+        let flags = &self.flags;
+        let stopped = flags.paused || flags.full || flags.held || flags.blocked;
+        !stopped
+            && flags.closing.is_none()
+            && self.outbox.len() <= settings.client_outbox_pause_bytes
+            && self.outbox.len() <= settings.ordered_outbox_pause_bytes
+            && answer_bytes <= settings.answer_bytes_max
+    }
+}
+
 /// What holds of a client.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Flags {
@@ -65,6 +89,8 @@ pub(crate) struct Flags {
     pub(crate) paused: bool,
     /// Frames in `partial` wait until exchanges end or a lane comes.
     pub(crate) held: bool,
+    /// They wait until nothing is in flight: no use in looking at them before.
+    pub(crate) behind: bool,
     /// Its outbox is too full to read more.
     pub(crate) full: bool,
     /// Others wait on the lane that it blocks.

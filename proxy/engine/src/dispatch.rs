@@ -9,7 +9,7 @@ use crate::balance::{Choice, Choosing};
 use crate::engine::PoolName;
 use crate::exchange::{Class, ExchangeKey, Phase};
 use crate::instance::{InstanceKey, Reach};
-use crate::lane::{LaneKey, LaneState};
+use crate::lane::{Lane, LaneKey, LaneState};
 use crate::{Engine, Nanos};
 
 impl Engine {
@@ -22,14 +22,17 @@ impl Engine {
             return;
         };
         let idempotent = exchange.idempotent;
-        let tried = std::mem::take(&mut exchange.tried);
+        let tried = match exchange.tried.is_empty() {
+            true => None,
+            false => Some(std::mem::take(&mut exchange.tried)),
+        };
         let choosing = Choosing {
             rule: &rule,
-            tried: &tried,
+            tried: tried.as_deref().unwrap_or_default(),
             idempotent,
         };
         let choice = self.choose(choosing, &incoming.fields());
-        if !tried.is_empty()
+        if let Some(tried) = tried
             && let Some(exchange) = self.exchanges.get_mut(key)
         {
             exchange.tried = tried;
@@ -58,8 +61,11 @@ impl Engine {
                 let pool = run.pool_or_new(pool.class, pool.facets.as_ref());
                 (pool.queue.is_empty(), pool.detour)
             });
+        let affine = (incoming.listener.correlation == Correlation::InOrder)
+            .then(|| self.affine_lane(&pool, key))
+            .flatten();
         let lane = if first {
-            self.pick_lane(&pool, key)
+            self.pick_lane(&pool, affine)
         } else {
             None
         };
@@ -73,7 +79,7 @@ impl Engine {
             exchange.phase = Phase::Queued(instance);
         }
         self.enqueue(key, instance, &pool);
-        if detour || (first && self.affine_lane(&pool, key).is_some()) {
+        if detour || (first && affine.is_some()) {
             self.pump.push(pool);
         } else {
             self.open_if_wanted(&pool, key);
@@ -127,10 +133,13 @@ impl Engine {
 
     /// A lane of the pool that takes the exchange now: the first with room, since few lanes
     /// batch best, or the one with the least in flight where lanes are known to bring
-    /// something. A client that matches answers by position keeps to the lane that its last request to this
-    /// instance took, so that its requests are not executed out of turn.
-    pub(crate) fn pick_lane(&mut self, pool: &PoolName, key: ExchangeKey) -> Option<LaneKey> {
-        let affine = self.affine_lane(pool, key);
+    /// something. A client that matches answers by position keeps to the `affine` lane that its
+    /// last request to this instance took, so that its requests are not executed out of turn.
+    pub(crate) fn pick_lane(
+        &mut self,
+        pool: &PoolName,
+        affine: Option<LaneKey>,
+    ) -> Option<LaneKey> {
         let outbox_max = self.settings.lane_outbox_pause_bytes;
         let now = self.now.monotonic;
         let run = self.instances.get_mut(pool.instance)?;
@@ -139,15 +148,19 @@ impl Engine {
         let lanes = &run.pool(pool.class, pool.facets.as_ref())?.lanes;
         // Once there are as many lanes as permitted, a serial server's requests queue on them.
         let serial = serial && lanes.len() < lanes_max;
+        let takes = |lane: &Lane| {
+            let depth = if serial { 1 } else { lane.depth() };
+            lane.takes(depth, outbox_max)
+        };
+        if let Some(affine) = affine {
+            let lane = self.lanes.get(affine)?;
+            return (takes(lane) && lanes.contains(&affine)).then_some(affine);
+        }
         let mut best: Option<(u32, LaneKey)> = None;
         for &candidate in lanes {
-            let Some(lane) = self.lanes.get(candidate) else {
+            let Some(lane) = self.lanes.get(candidate).filter(|lane| takes(lane)) else {
                 continue;
             };
-            let depth = if serial { 1 } else { lane.depth() };
-            if !lane.takes(depth, outbox_max) || affine.is_some_and(|affine| affine != candidate) {
-                continue;
-            }
             if best.is_none_or(|(in_flight, _)| lane.in_flight < in_flight) {
                 best = Some((lane.in_flight, candidate));
                 if !spread {
@@ -156,7 +169,7 @@ impl Engine {
             }
         }
         let (in_flight, lane) = best?;
-        if in_flight > 0 && affine.is_none() {
+        if in_flight > 0 {
             self.open_if_stuck(pool, lane);
         }
         Some(lane)

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use crate::engine::PoolName;
 use crate::exchange::Class;
-use crate::lane::LaneKey;
+use crate::instance::InstanceRun;
+use crate::lane::{Lane, LaneKey};
 use crate::{CloseCause, Engine, Nanos};
 
 /// Answers in a row that must look serial.
@@ -30,16 +31,25 @@ const REST: Duration = Duration::from_secs(5);
 const STUCK: Duration = Duration::from_millis(5);
 const STUCK_UNKNOWN: Duration = Duration::from_millis(30);
 
+/// What an answer told about its lane and instance.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Learnt {
+    /// The lane is believed to be serial from now on.
+    pub(crate) serial: bool,
+    /// A window is over; the lane was under pressure or not.
+    pub(crate) judge: Option<bool>,
+}
+
 impl Engine {
-    /// What one answer on a shared lane tells, `depth` others having been in flight before it.
-    pub(crate) fn learn(&mut self, key: LaneKey, latency_ns: u64, depth: u32) {
-        let now = self.now.monotonic;
-        let Some(lane) = self.lanes.get_mut(key) else {
-            return;
-        };
-        let Some(run) = self.instances.get_mut(lane.instance) else {
-            return;
-        };
+    /// What one answer on a shared lane tells: its latency, and how many others were in flight
+    /// before it.
+    #[inline]
+    pub(crate) fn learn(
+        lane: &mut Lane,
+        run: &mut InstanceRun,
+        now: Nanos,
+        (latency_ns, depth): (u64, u32),
+    ) -> Learnt {
         let latency = latency_ns as f64;
         run.growth.answers += 1;
         let solo = match run.solo_ns {
@@ -50,6 +60,7 @@ impl Engine {
         run.solo_ns = Some(solo);
         let gap = now.since(lane.answered) as f64;
         lane.answered = now;
+        let mut learnt = Learnt::default();
         if depth > 0 && gap < 0.3 * solo {
             // Two answers closer than one takes: it works on several at once.
             lane.serial_score = 0;
@@ -57,22 +68,19 @@ impl Engine {
         } else if depth > 0 && solo >= SERIAL_SOLO_NS && gap >= 0.7 * solo {
             lane.serial_score = lane.serial_score.saturating_add(1);
             if lane.serial_score >= SERIAL_SCORE {
-                if run.serial_until <= now {
-                    self.counters.serial_lanes += 1;
-                }
+                learnt.serial = run.serial_until <= now;
                 run.serial_until = now.after(SERIAL_BELIEF);
             }
         }
-        let pressure = depth >= 2 && latency > 3.0 * solo;
-        let over = now.since(run.growth.since) >= WINDOW.as_nanos() as u64
-            && now.since(run.growth.since) as f64 >= 20.0 * solo;
-        if over {
-            self.judge_growth(key, pressure);
+        let window = now.since(run.growth.since);
+        if window >= WINDOW.as_nanos() as u64 && window as f64 >= 20.0 * solo {
+            learnt.judge = Some(depth >= 2 && latency > 3.0 * solo);
         }
+        learnt
     }
 
     /// At the end of a window: keeps or gives up a trial, and begins another under pressure.
-    fn judge_growth(&mut self, key: LaneKey, pressure: bool) {
+    pub(crate) fn judge_growth(&mut self, key: LaneKey, pressure: bool) {
         let now = self.now.monotonic;
         let Some(lane) = self.lanes.get(key) else {
             return;

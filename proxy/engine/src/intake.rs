@@ -259,6 +259,7 @@ impl Engine {
         }
         if client.flags.held && client.flags.closing.is_none() {
             client.flags.held = false;
+            client.flags.behind = false;
             if client.listener.correlation == Correlation::Raw {
                 let held = std::mem::take(&mut client.partial);
                 self.relay_raw_request(key, Piece::Slice(&held));

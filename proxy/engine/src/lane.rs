@@ -141,6 +141,12 @@ impl Lane {
         self.codec.traits().correlation == Correlation::Raw
     }
 
+    /// Whether it is for one client, or for one exchange, and carries the client's own ids.
+    #[inline]
+    pub(crate) fn carries_callers_ids(&self) -> bool {
+        matches!(self.class, Class::Bound | Class::Exclusive)
+    }
+
     /// How many exchanges it may carry at once.
     #[inline]
     pub(crate) fn depth(&self) -> u32 {

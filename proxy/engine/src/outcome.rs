@@ -102,13 +102,13 @@ impl Engine {
     /// Ends an exchange: releases what it held, counts it, and lets others go on. It must not
     /// be live on a lane any more.
     pub(crate) fn finish(&mut self, key: ExchangeKey, outcome: Outcome) {
-        self.leave_queue(key);
         if self.settings.access_records {
             self.record(key, outcome);
         }
         let Some(exchange) = self.exchanges.get_mut(key) else {
             return;
         };
+        Self::waits_no_more(&mut self.services, exchange);
         let (client_key, previous, next) = (exchange.client, exchange.previous, exchange.next);
         let (after, before) = (exchange.after, exchange.before);
         self.wheel.cancel(&mut exchange.timer);
@@ -147,7 +147,9 @@ impl Engine {
             pass.to = PassTo::Swallow;
         }
         let ordered = client.listener.in_order;
-        let waits = client.flags.held || client.flags.ended || client.flags.closing.is_some();
+        let waits = (client.flags.held && !(client.flags.behind && client.in_flight > 0))
+            || client.flags.ended
+            || client.flags.closing.is_some();
         if client.in_flight == 0 {
             client.id_high = 0;
             client.flags.barrier = false;
@@ -192,10 +194,7 @@ impl Engine {
         let Some(client) = self.clients.get(exchange.client) else {
             return false;
         };
-        exchange.after.is_none()
-            && exchange.answer.is_empty()
-            && client.streaming.is_none()
-            && (!client.listener.in_order || client.first == Some(key))
+        client.is_turn_of(key, exchange)
     }
 
     /// Lists an exchange whose turn may have come while an answer for it was held.

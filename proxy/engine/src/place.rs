@@ -3,12 +3,13 @@
 use weft_codec::{Codec as _, EmitError, NewId, OneWayAnswers, ProxyError, Rewrite, Side};
 
 use crate::admit::Incoming;
+use crate::buffer::Spares;
 use crate::client::{ClientKey, PassTo};
-use crate::exchange::{ExchangeKey, Phase};
+use crate::exchange::{Exchange, ExchangeKey, Phase};
 use crate::guard;
-use crate::lane::LaneKey;
+use crate::lane::{Lane, LaneKey};
 use crate::pending::{Entry, Pending};
-use crate::{Engine, Nanos};
+use crate::{ConnId, Engine, Nanos};
 
 /// A request in a lane's outbox: its id, and its offsets in the lane's outgoing stream.
 struct Placed {
@@ -26,7 +27,16 @@ impl Engine {
     /// Copies and patches a request into a lane's outbox.
     pub(crate) fn place(&mut self, key: ExchangeKey, lane_key: LaneKey, incoming: Incoming<'_>) {
         let now = self.now.monotonic;
-        let emitted = self.emit_request(key, lane_key, incoming);
+        if self.panics.is_noted() {
+            // What was read of it led it here, and cannot be trusted.
+            return self.fail(key, ProxyError::Malformed, guard::WORDS, false);
+        }
+        let (Some(exchange), Some(lane)) =
+            (self.exchanges.get_mut(key), self.lanes.get_mut(lane_key))
+        else {
+            return self.fail(key, ProxyError::Overload, "no free id on the lane", true);
+        };
+        let emitted = emit_request((key, exchange), lane, incoming, (now, &mut self.spares));
         let wire_id = match emitted {
             Ok(wire_id) => wire_id,
             Err(NotPlaced::NoId) => {
@@ -35,11 +45,6 @@ impl Engine {
             Err(NotPlaced::Emit(error)) => {
                 return self.fail(key, ProxyError::Malformed, &error.to_string(), false);
             }
-        };
-        let (Some(exchange), Some(lane)) =
-            (self.exchanges.get_mut(key), self.lanes.get_mut(lane_key))
-        else {
-            return;
         };
         if lane.in_flight == 0 {
             lane.progress = now;
@@ -63,81 +68,20 @@ impl Engine {
         } else if one_way {
             lane.one_ways.push_back((end, key));
         }
+        if !lane.dirty {
+            lane.dirty = true;
+            self.dirty.push(ConnId::of_lane(lane_key));
+        }
+        let keeps = exchange.idempotent || exchange.kept.is_some();
         if let Some(run) = self.instances.get_mut(instance) {
             run.in_flight += 1;
         }
-        self.keep_for_retry(key, incoming);
+        if keeps {
+            self.keep_for_retry(key, incoming);
+        }
         if in_pieces {
             self.point_pass(client, key, lane_key);
         }
-        self.mark_lane(lane_key);
-    }
-
-    /// Takes an id on a lane and emits a request under it.
-    fn emit_request(
-        &mut self,
-        key: ExchangeKey,
-        lane_key: LaneKey,
-        incoming: Incoming<'_>,
-    ) -> Result<Placed, NotPlaced> {
-        let (Some(exchange), Some(lane)) = (self.exchanges.get(key), self.lanes.get_mut(lane_key))
-        else {
-            return Err(NotPlaced::NoId);
-        };
-        let entry = if exchange.one_way {
-            Entry::Lingering
-        } else {
-            Entry::Live(key)
-        };
-        if self.panics.is_noted() {
-            // What was read of it led it here, and cannot be trusted.
-            return Err(NotPlaced::Emit(guard::panicked()));
-        }
-        let by_id = matches!(lane.pending, Pending::ById(_));
-        // In order, a one-way takes a place only if it is always answered.
-        let awaited = by_id
-            || !exchange.one_way
-            || lane.codec.traits().one_way_answers == OneWayAnswers::Always;
-        let id = if awaited {
-            lane.pending.push(entry).ok_or(NotPlaced::NoId)?
-        } else {
-            0
-        };
-        let left_ms = || {
-            exchange
-                .deadline
-                .since(self.now.monotonic)
-                .div_ceil(1_000_000)
-                .max(1)
-        };
-        let deadline_ms =
-            (incoming.listener.reads_deadline && exchange.deadline != Nanos::NEVER).then(left_ms);
-        let rewrite = Rewrite {
-            id: if by_id { NewId::Wire(id) } else { NewId::Keep },
-            deadline_ms,
-        };
-        let out = lane.outbox.room(&mut self.spares);
-        let before = out.len();
-        let emitted = lane.codec.emit(
-            Side::Downstream,
-            incoming.head,
-            incoming.frame,
-            &rewrite,
-            out,
-        );
-        let bytes = (out.len() - before) as u64;
-        if let Err(error) = emitted {
-            if awaited {
-                lane.pending.take_back(id);
-            }
-            return Err(NotPlaced::Emit(error));
-        }
-        let begin = lane.queued;
-        lane.queued += bytes;
-        Ok(Placed {
-            id,
-            range: (begin, lane.queued),
-        })
     }
 
     /// Points the pieces of a cut-through request at the lane that got its head.
@@ -179,4 +123,56 @@ impl Engine {
             exchange.kept = Some(kept);
         }
     }
+}
+
+/// Takes an id on a lane and emits a request under it.
+fn emit_request(
+    (key, exchange): (ExchangeKey, &Exchange),
+    lane: &mut Lane,
+    incoming: Incoming<'_>,
+    (now, spares): (Nanos, &mut Spares),
+) -> Result<Placed, NotPlaced> {
+    let entry = if exchange.one_way {
+        Entry::Lingering
+    } else {
+        Entry::Live(key)
+    };
+    let by_id = matches!(lane.pending, Pending::ById(_));
+    // In order, a one-way takes a place only if it is always answered.
+    let awaited =
+        by_id || !exchange.one_way || lane.codec.traits().one_way_answers == OneWayAnswers::Always;
+    let id = if awaited {
+        lane.pending.push(entry).ok_or(NotPlaced::NoId)?
+    } else {
+        0
+    };
+    let left_ms = || exchange.deadline.since(now).div_ceil(1_000_000).max(1);
+    let deadline_ms =
+        (incoming.listener.reads_deadline && exchange.deadline != Nanos::NEVER).then(left_ms);
+    let rewrite = Rewrite {
+        id: if by_id { NewId::Wire(id) } else { NewId::Keep },
+        deadline_ms,
+    };
+    let out = lane.outbox.room(spares);
+    let before = out.len();
+    let emitted = lane.codec.emit(
+        Side::Downstream,
+        incoming.head,
+        incoming.frame,
+        &rewrite,
+        out,
+    );
+    let bytes = (out.len() - before) as u64;
+    if let Err(error) = emitted {
+        if awaited {
+            lane.pending.take_back(id);
+        }
+        return Err(NotPlaced::Emit(error));
+    }
+    let begin = lane.queued;
+    lane.queued += bytes;
+    Ok(Placed {
+        id,
+        range: (begin, lane.queued),
+    })
 }

@@ -7,7 +7,8 @@ use weft_codec::{Codec as _, Head, ProxyError, Side};
 use crate::Engine;
 use crate::admit::Incoming;
 use crate::engine::{Alarm, PoolName};
-use crate::exchange::{ExchangeKey, Phase};
+use crate::exchange::{Exchange, ExchangeKey, Phase};
+use crate::service::ServiceRun;
 
 /// So many requests that wait for a lane of their client's are passed by others.
 const PASSED_MAX: usize = 64;
@@ -60,12 +61,17 @@ impl Engine {
         let Some(exchange) = self.exchanges.get_mut(key) else {
             return;
         };
+        Self::waits_no_more(&mut self.services, exchange);
+    }
+
+    #[inline]
+    pub(crate) fn waits_no_more(services: &mut [ServiceRun], exchange: &mut Exchange) {
         if !matches!(exchange.phase, Phase::Waiting | Phase::Queued(_)) {
             return;
         }
         exchange.phase = Phase::New;
         let service = exchange.rule.as_ref().map(|rule| rule.service);
-        if let Some(service) = service.and_then(|service| self.services.get_mut(service)) {
+        if let Some(service) = service.and_then(|service| services.get_mut(service)) {
             service.waiting_count = service.waiting_count.saturating_sub(1);
         }
     }
@@ -171,8 +177,9 @@ impl Engine {
                 .get(key)
                 .is_some_and(|exchange| exchange.phase == Phase::Queued(pool.instance));
             if waits {
-                let Some(lane) = self.pick_lane(pool, key) else {
-                    if passed < PASSED_MAX && self.affine_lane(pool, key).is_some() {
+                let affine = self.affine_lane(pool, key);
+                let Some(lane) = self.pick_lane(pool, affine) else {
+                    if passed < PASSED_MAX && affine.is_some() {
                         passed += 1;
                         continue;
                     }

@@ -3,6 +3,8 @@
 //! `length u16 · kind u8 · more u8 · id u32 · body`, big endian, the length of the whole frame.
 //! The first byte of a body is the method, and says what a request does to its connection.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use weft_codec::{
     Asked, Balance, CannotSay, Codec, ConnectionState, Correlation, Cut, Effect, EmitError, Field,
     Head, IdDomain, IdKind, KeyNames, Kind, Limits, Malformed, NewId, OneWayAnswers, Order,
@@ -28,6 +30,8 @@ const KINDS: [Kind; 9] = [
 pub(crate) struct Tiny {
     pub(crate) name: &'static str,
     pub(crate) traits: Traits,
+    /// How often bytes of clients were scanned.
+    pub(crate) scans: AtomicUsize,
 }
 
 impl Tiny {
@@ -56,6 +60,7 @@ impl Tiny {
                 balance: Balance::PeakEwma,
                 frame_bytes_min: HEAD_BYTES as u32,
             },
+            scans: AtomicUsize::new(0),
         }
     }
 }
@@ -124,12 +129,15 @@ impl Codec for Tiny {
 
     fn scan(
         &self,
-        _: Side,
+        side: Side,
         limits: &Limits,
         _: &mut ScanState,
         bytes: &[u8],
         heads: &mut Vec<Head>,
     ) -> Result<Scanned, Malformed> {
+        if side == Side::Downstream {
+            self.scans.fetch_add(1, Ordering::Relaxed);
+        }
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| rest.len() > HEAD_BYTES) {
             let mut head = read(rest);

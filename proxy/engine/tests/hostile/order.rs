@@ -1,9 +1,11 @@
 //! Clients that match answers by position: what they sent first is executed first.
 
-use weft_codec::{Correlation, Order};
+use std::sync::atomic::Ordering;
+
+use weft_codec::{Correlation, Kind, Order};
 use weft_engine::{ConnId, Settings};
 
-use crate::codec::Tiny;
+use crate::codec::{Tiny, frame};
 use crate::harness::{Harness, World};
 
 fn bodies(mesh: &mut Harness, lane: ConnId) -> Vec<String> {
@@ -66,4 +68,39 @@ fn a_request_that_waits_for_its_clients_lane_holds_up_nobody_else() {
         .collect();
     assert_eq!(sent, ["b"]);
     assert_eq!(bodies(&mut mesh, first), ["1", "a"]);
+}
+
+#[test]
+fn frames_behind_a_barrier_are_looked_at_again_when_it_is_over_and_not_before() {
+    let world = World::new(Tiny::new(Correlation::ById, Order::AsReady));
+    let mut mesh = Harness::new(&world, Settings::default());
+    let client = mesh.client();
+    let before: Vec<u8> = (1..=20)
+        .flat_map(|id| frame(Kind::Request, id, b"early"))
+        .collect();
+    mesh.feed(client, &before);
+    let lane = mesh.connect()[0];
+    let sent = mesh.frames(lane);
+    let mut behind = frame(Kind::Request, 21, b"Facet");
+    behind.extend(frame(Kind::Request, 22, b"late"));
+    mesh.feed(client, &behind);
+    let scans = || world.codec.scans.load(Ordering::Relaxed);
+    let held = scans();
+    for (id, _) in &sent[..19] {
+        mesh.answer(lane, *id, "answer");
+    }
+    assert_eq!((scans(), mesh.frames(client).len()), (held, 19));
+    mesh.answer(lane, sent[19].0, "answer");
+    assert!(scans() > held);
+    let barrier = mesh.connect();
+    let (id, body) = mesh.frames(barrier[0])[0].clone();
+    assert_eq!(body, "Facet");
+    mesh.answer(barrier[0], id, "done");
+    let next = mesh.connect();
+    let late: Vec<_> = [lane, barrier[0]]
+        .into_iter()
+        .chain(next)
+        .flat_map(|lane| mesh.frames(lane))
+        .collect();
+    assert!(late.iter().any(|(_, body)| body == "late"), "{late:?}");
 }
