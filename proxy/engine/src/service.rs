@@ -34,6 +34,8 @@ pub(crate) struct ServiceRun {
     pub(crate) subsets: Vec<Subset>,
     /// Exchanges that wait for an instance, and until when.
     pub(crate) waiting: VecDeque<(Nanos, ExchangeKey)>,
+    /// When the first of them has waited long enough: one timer serves all.
+    pub(crate) waiting_alarm_at: Nanos,
     /// Exchanges that wait for an instance or a lane.
     pub(crate) waiting_count: usize,
     /// Instances that could not be connected and may be tried again.
@@ -64,6 +66,7 @@ impl ServiceRun {
             instances: Vec::new(),
             subsets: Vec::new(),
             waiting: VecDeque::new(),
+            waiting_alarm_at: Nanos::NEVER,
             waiting_count: 0,
             due: Vec::new(),
             budget: RetryBudget::default(),

@@ -4,11 +4,11 @@ use std::rc::Rc;
 
 use weft_codec::{Codec as _, Head, ProxyError, Side};
 
-use crate::Engine;
 use crate::admit::Incoming;
 use crate::engine::{Alarm, PoolName};
 use crate::exchange::{Exchange, ExchangeKey, Phase};
 use crate::service::ServiceRun;
+use crate::{Engine, Nanos};
 
 /// So many requests that wait for a lane of their client's are passed by others.
 const PASSED_MAX: usize = 64;
@@ -110,22 +110,41 @@ impl Engine {
         if let Some(run) = self.services.get_mut(service) {
             run.waiting.push_back((until, key));
         }
-        self.wheel.set(until, Alarm::Waiting(service));
+        self.arm_waiting(service, until);
         self.hasten(service, rule.subset);
         self.probe_due(service);
+    }
+
+    /// Sets a service's timer, unless it goes off earlier anyway.
+    fn arm_waiting(&mut self, service: usize, until: Nanos) {
+        if let Some(run) = self.services.get_mut(service)
+            && until < run.waiting_alarm_at
+        {
+            run.waiting_alarm_at = until;
+            self.wheel.set(until, Alarm::Waiting(service));
+        }
     }
 
     /// The time to wait for an instance is over for some.
     pub(crate) fn waiting_alarm(&mut self, service: usize) {
         let now = self.now.monotonic;
         let mut expired = Vec::new();
-        if let Some(run) = self.services.get_mut(service) {
+        let mut next = Nanos::NEVER;
+        if let Some(run) = self.services.get_mut(service)
+            && run.waiting_alarm_at <= now
+        {
+            run.waiting_alarm_at = Nanos::NEVER;
             run.waiting.retain(|(until, key)| {
                 if *until <= now {
                     expired.push(*key);
+                } else {
+                    next = next.min(*until);
                 }
                 *until > now
             });
+        }
+        if next < Nanos::NEVER {
+            self.arm_waiting(service, next);
         }
         for key in expired {
             if self

@@ -203,3 +203,24 @@ fn an_id_that_was_given_again_is_not_freed_for_its_first_holder() {
     mesh.answer(lane, late, "not yours");
     assert_eq!(mesh.frames(client), []);
 }
+
+#[test]
+fn each_request_that_waits_for_an_instance_gives_up_at_its_own_time() {
+    let mut world = World::new(Tiny::new(Correlation::ById, Order::AsReady));
+    world.policy.queue.no_instance_wait = Duration::from_secs(1);
+    let mut mesh = Harness::new(&world, Settings::default());
+    let client = mesh.client();
+    for id in 0..3 {
+        mesh.request(client, id, "waits");
+        mesh.refuse();
+        mesh.pass(Duration::from_millis(300));
+    }
+    let mut gave_up = Vec::new();
+    for _ in 0..12 {
+        mesh.refuse();
+        gave_up.push(mesh.frames(client).len());
+        mesh.pass(Duration::from_millis(100));
+    }
+    // From 900 ms on: the first at 1,000, the others 300 and 600 ms after it.
+    assert_eq!(gave_up, [0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 0]);
+}
