@@ -32,6 +32,7 @@ impl Engine {
         let Some(lane) = self.lanes.get_mut(key) else {
             return;
         };
+        lane.pings.heard = self.now.monotonic;
         if lane.is_raw() {
             return self.relay_raw_answer(key, Piece::Slice(bytes));
         }
@@ -136,8 +137,9 @@ impl Engine {
             Kind::Answer => self.answer(key, answer),
             Kind::Ping => self.answer_upstream_ping(key, answer),
             Kind::GoAway => self.retire_lane(key, CloseCause::Drained),
-            Kind::Push | Kind::Pong => {
-                // Nobody asked for a push on a shared lane, and a pong ends nothing here.
+            Kind::Pong => self.pong(key, answer),
+            Kind::Push => {
+                // Nobody asked for a push on a shared lane.
                 self.discard_rest(key, answer.missing());
             }
             Kind::Request | Kind::OneWay | Kind::Cancel | Kind::Handshake => {
@@ -187,7 +189,7 @@ impl Engine {
                 self.discard_rest(key, answer.missing());
                 self.after_answer(key);
             }
-            None => self.unknown_answer(key, answer),
+            Some(Entry::Ping) | None => self.unknown_answer(key, answer),
         }
     }
 
@@ -423,7 +425,7 @@ impl Engine {
     }
 
     /// An answer that nobody asked for: counted, dropped, and the end of a lane that repeats it.
-    fn unknown_answer(&mut self, key: LaneKey, answer: Answer<'_>) {
+    pub(crate) fn unknown_answer(&mut self, key: LaneKey, answer: Answer<'_>) {
         let limit = self.settings.unknown_answers_max;
         let Some(lane) = self.lanes.get_mut(key) else {
             return;

@@ -112,6 +112,8 @@ pub(crate) struct Flags {
     pub(crate) session: bool,
     /// Its own half was closed towards it (raw).
     pub(crate) shut: bool,
+    /// It was told to go away.
+    pub(crate) told: bool,
     /// The shell has closed it, or will: what dies with it must not close it again.
     pub(crate) gone: bool,
     /// Close once nothing is in flight and nothing unsent.

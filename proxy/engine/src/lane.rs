@@ -12,6 +12,7 @@ use crate::client::{ClientKey, Facets};
 use crate::exchange::{Class, ExchangeKey};
 use crate::guard::Guarded;
 use crate::instance::InstanceKey;
+use crate::liveness::Pings;
 use crate::pending::{Pending, Slots};
 use crate::table::Key;
 use crate::wheel::Timer;
@@ -67,6 +68,7 @@ pub(crate) struct Lane {
     /// When the last answer of a shared lane came.
     pub(crate) answered: Nanos,
     pub(crate) serial_score: u8,
+    pub(crate) pings: Pings,
     pub(crate) dirty: bool,
     pub(crate) paused: bool,
     pub(crate) ended: bool,

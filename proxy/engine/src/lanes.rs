@@ -9,6 +9,7 @@ use crate::engine::PoolName;
 use crate::exchange::{Class, ExchangeKey, Phase};
 use crate::instance::{InstanceKey, Reach};
 use crate::lane::{Lane, LaneKey, LaneState};
+use crate::liveness::Pings;
 use crate::wheel::Timer;
 use crate::{Action, CloseCause, ConnId, ConnectFailure, Engine, Nanos};
 
@@ -40,12 +41,14 @@ impl Engine {
         };
         let codec = std::sync::Arc::clone(&service.codec);
         let policy = run.lanes.clone();
+        let pending = crate::lane::pending(&*codec, pool.class, policy.depth, self.rng.u64(..));
         let key = self.lanes.insert(Lane {
             instance: pool.instance,
             class: pool.class,
             facets: pool.facets.clone(),
             login,
-            pending: crate::lane::pending(&*codec, pool.class, policy.depth, self.rng.u64(..)),
+            pings: Pings::new(&codec, &pending, now),
+            pending,
             codec,
             limits: service.state.limits,
             state: LaneState::Connecting,
@@ -79,8 +82,6 @@ impl Engine {
             policy,
         });
         self.counters.lanes_opened += 1;
-        let timeout = run.lanes.connect_timeout;
-        let address = run.instance.address.clone();
         if bound.is_none() {
             let pool = run.pool_or_new(pool.class, pool.facets.as_ref());
             pool.lanes.push(key);
@@ -88,8 +89,8 @@ impl Engine {
         }
         self.actions.push(Action::Open {
             conn: ConnId::of_lane(key),
-            address,
-            timeout,
+            address: run.instance.address.clone(),
+            timeout: run.lanes.connect_timeout,
         });
         self.arm_lane(key);
         Some(key)

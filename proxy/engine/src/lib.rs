@@ -61,6 +61,7 @@ mod lanes;
 mod reach;
 mod growth;
 mod upkeep;
+mod liveness;
 mod departure;
 mod loss;
 mod reload;

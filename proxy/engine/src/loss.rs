@@ -299,7 +299,8 @@ impl Engine {
         let Some(lane) = self.lanes.get_mut(lane_key) else {
             return;
         };
-        if lane.pending.replace(wire_id, key, abandoned) {
+        let waited = lane.pending.replace(wire_id, key, abandoned);
+        if waited {
             lane.abandoned += 1;
         }
         let (instance, class) = (lane.instance, lane.class);
@@ -307,6 +308,9 @@ impl Engine {
         if lane.founder == Some(key) {
             lane.founder = None;
             self.retire_lane(lane_key, CloseCause::Drained);
+        }
+        if waited {
+            self.say_cancel(lane_key, wire_id);
         }
         if timed_out {
             self.note_failure(instance, now.since(dispatched).max(PENALTY_NS));

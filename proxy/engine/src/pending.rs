@@ -24,6 +24,8 @@ pub(crate) enum Entry {
     Abandoned { timed_out: bool, caller_id: u64 },
     /// A one-way request that the server may answer.
     Lingering,
+    /// A ping of ours.
+    Ping,
 }
 
 /// Answers that are awaited on a lane.
@@ -254,7 +256,7 @@ impl Pending {
     pub(crate) fn live(&self) -> Vec<ExchangeKey> {
         let live = |entry: &Entry| match entry {
             Entry::Live(exchange) => Some(*exchange),
-            Entry::Abandoned { .. } | Entry::Lingering => None,
+            Entry::Abandoned { .. } | Entry::Lingering | Entry::Ping => None,
         };
         match self {
             Self::ById(slots) => slots

@@ -46,9 +46,11 @@ impl Engine {
                 return self.fail(key, ProxyError::Malformed, &error.to_string(), false);
             }
         };
-        if lane.in_flight == 0 {
+        let wakes = lane.in_flight == 0;
+        if wakes {
             lane.progress = now;
         }
+        let watched = wakes && lane.pings.able;
         let (begin, end) = wire_id.range;
         exchange.depth = lane.in_flight;
         exchange.phase = Phase::OnLane {
@@ -75,6 +77,9 @@ impl Engine {
         let keeps = exchange.idempotent || exchange.kept.is_some();
         if let Some(run) = self.instances.get_mut(instance) {
             run.in_flight += 1;
+        }
+        if watched {
+            self.arm_lane(lane_key);
         }
         if keeps {
             self.keep_for_retry(key, incoming);

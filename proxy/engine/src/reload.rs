@@ -253,6 +253,7 @@ impl Engine {
         self.draining = Some(until);
         self.wheel.set(until, Alarm::Drain);
         for key in self.clients.keys() {
+            self.say_go_away(key);
             self.list_client(key);
         }
         if self.clients.len() == 0 {

@@ -85,6 +85,12 @@ pub struct Counters {
     pub malformed: [u64; 2],
     /// Pings answered.
     pub pings: u64,
+    /// Pings of ours to silent servers.
+    pub pings_said: u64,
+    /// Requests given up towards servers.
+    pub cancels_said: u64,
+    /// Clients told to go away.
+    pub go_aways_said: u64,
     /// Pushes from servers relayed.
     pub pushes: u64,
     /// Requests cut through in pieces.

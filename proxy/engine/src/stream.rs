@@ -209,6 +209,9 @@ impl Engine {
         if let Some(client) = self.clients.get_mut(client_key) {
             client.streaming = None;
         }
+        if self.draining.is_some() {
+            self.say_go_away(client_key);
+        }
         if let Some(exchange) = exchange {
             self.finish(exchange, Outcome::Answered);
         }

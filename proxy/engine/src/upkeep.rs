@@ -220,7 +220,9 @@ impl Engine {
         let Some(lane) = self.lanes.get(key) else {
             return;
         };
-        let Some((at, _)) = self.lane_deadline(lane) else {
+        let closes = self.lane_deadline(lane).map(|(at, _)| at);
+        let silent = self.silence_deadline(lane).map(|(at, _)| at);
+        let Some(at) = closes.into_iter().chain(silent).min() else {
             return;
         };
         let Some(lane) = self.lanes.get_mut(key) else {
@@ -243,6 +245,14 @@ impl Engine {
         let lifetime = lane.policy.lifetime;
         let aged = !lifetime.is_zero() && lane.opened.after(lifetime) <= now;
         let connecting = lane.state == LaneState::Connecting;
+        if self.check_silence(key) {
+            let text = format!(
+                "{}: no answer to a ping; the lane is closed",
+                self.lane_name(key)
+            );
+            self.report(ConnId::of_lane(key), text);
+            return self.close_lane(key, CloseCause::Stalled);
+        }
         let Some(lane) = self.lanes.get(key) else {
             return;
         };
@@ -257,8 +267,7 @@ impl Engine {
             }
             Some((at, cause)) if at <= now => self.close_lane(key, cause),
             Some(_) if aged => self.retire_lane(key, CloseCause::Idle),
-            Some(_) => self.arm_lane(key),
-            None => {}
+            Some(_) | None => self.arm_lane(key),
         }
     }
 

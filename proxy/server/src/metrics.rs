@@ -106,6 +106,19 @@ const ENGINE: &[(&str, &str, Of<Counters>)] = &[
         |c| c.unknown_answers,
     ),
     ("pings_total", "Pings answered.", |c| c.pings),
+    (
+        "pings_said_total",
+        "Pings of the proxy to silent servers.",
+        |c| c.pings_said,
+    ),
+    (
+        "cancels_said_total",
+        "Requests given up towards servers.",
+        |c| c.cancels_said,
+    ),
+    ("go_aways_said_total", "Clients told to go away.", |c| {
+        c.go_aways_said
+    }),
     ("pushes_total", "Pushes from servers relayed.", |c| c.pushes),
     (
         "streamed_requests_total",

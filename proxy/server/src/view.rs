@@ -148,6 +148,9 @@ fn add(total: &mut Counters, other: &Counters) {
     total.unknown_answers += other.unknown_answers;
     add_each(&mut total.malformed, &other.malformed);
     total.pings += other.pings;
+    total.pings_said += other.pings_said;
+    total.cancels_said += other.cancels_said;
+    total.go_aways_said += other.go_aways_said;
     total.pushes += other.pushes;
     total.streamed_requests += other.streamed_requests;
     total.streamed_answers += other.streamed_answers;

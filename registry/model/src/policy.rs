@@ -103,6 +103,14 @@ pub struct LanePolicy {
     pub idle: Duration,
     /// A lane older than this is replaced once it is idle; zero means never. Default zero.
     pub lifetime: Duration,
+    /// A lane with exchanges in flight that gave no byte for so long is pinged, where the protocol
+    /// has pings and the server does not serve one request at a time; zero means never.
+    /// Default 3 s.
+    pub ping_after: Duration,
+    /// A pinged lane that stays silent for so long is closed, 10 ms to 1 min. Default 2 s.
+    pub ping_timeout: Duration,
+    /// An idle lane is pinged whenever it was silent for so long; zero means never. Default zero.
+    pub ping_idle: Duration,
 }
 
 impl Default for LanePolicy {
@@ -113,6 +121,9 @@ impl Default for LanePolicy {
             connect_timeout: Duration::from_secs(1),
             idle: Duration::from_secs(60),
             lifetime: Duration::ZERO,
+            ping_after: Duration::from_secs(3),
+            ping_timeout: Duration::from_secs(2),
+            ping_idle: Duration::ZERO,
         }
     }
 }

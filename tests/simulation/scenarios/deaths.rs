@@ -287,3 +287,36 @@ fn lanes_that_break_between_two_proxies_fail_no_idempotent_request() {
         idempotent_all_served,
     );
 }
+
+#[test]
+fn s15_a_server_that_the_network_drops_is_found_by_pings_long_before_the_deadline() {
+    run(
+        "s15_a_server_that_the_network_drops_is_found_by_pings_long_before_the_deadline",
+        20,
+        |seed| {
+            let choice = Choice::by_id(if seed.is_multiple_of(2) { 4 } else { 1 });
+            let mut client = ClientPlan::new(choice, 8, 4);
+            client.once_permille = 0;
+            client.start = (0, 10 * MS);
+            let mut plan = Plan::new(choice, 2).clients(4, &client);
+            generous(&mut plan);
+            // Nothing is unacknowledged when the network goes: only a ping can tell. Without one
+            // the requests would end at their deadline, on which nothing is tried again.
+            plan.policy().timeout = Duration::from_secs(12);
+            for backend in &mut plan.backends {
+                backend.delay = (400 * MS, 600 * MS);
+            }
+            plan.faults = vec![
+                ((200 + seed % 150) * MS, Fault::Cut(backend_port(0))),
+                (60 * S, Fault::Heal(backend_port(0))),
+            ];
+            plan
+        },
+        |report| {
+            idempotent_all_served(report)?;
+            must(report.counters.iter().any(|c| c.pings_said > 0), || {
+                "nothing was pinged".to_owned()
+            })
+        },
+    );
+}

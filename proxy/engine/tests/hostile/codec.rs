@@ -114,6 +114,11 @@ fn read(frame: &[u8]) -> Head {
     }
 }
 
+fn said(out: &mut Vec<u8>, kind: Kind, id: u64) -> Result<(), CannotSay> {
+    out.extend(frame(kind, id as u32, format!("{kind:?}").as_bytes()));
+    Ok(())
+}
+
 impl Codec for Tiny {
     fn name(&self) -> &str {
         self.name
@@ -207,6 +212,9 @@ impl Codec for Tiny {
             Say::Error { error, asked, .. } => (Kind::Answer, asked, format!("!{}", error.label())),
             Say::Local { asked } => (Kind::Answer, asked, "local".to_owned()),
             Say::Pong { asked } => (Kind::Pong, asked, "pong".to_owned()),
+            Say::Ping { id } => return said(out, Kind::Ping, *id),
+            Say::Cancel { id } if self.traits.says.cancel => return said(out, Kind::Cancel, *id),
+            Say::GoAway if self.traits.says.go_away => return said(out, Kind::GoAway, 0),
             _ => return Err(CannotSay),
         };
         let id = u32::from_be_bytes(asked.bytes[..].try_into().expect("four bytes"));

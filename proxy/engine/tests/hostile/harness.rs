@@ -229,6 +229,11 @@ impl Harness {
         self.now.monotonic = end;
     }
 
+    pub(crate) fn drain(&mut self, grace: Duration) {
+        self.engine.drain(self.now, grace);
+        self.act();
+    }
+
     pub(crate) fn snapshot(&self) -> Snapshot {
         self.engine.snapshot(self.now)
     }

@@ -9,6 +9,7 @@
 mod codec;
 mod harness;
 
+mod liveness;
 mod order;
 mod panics;
 mod reach;

@@ -178,6 +178,24 @@ fn lanes(found: &mut Findings<'_>, place: &Place<'_>, raw: &raw::Lanes, policy: 
         millis(1_000, 30 * 86_400_000),
         &mut policy.lifetime,
     );
+    found.duration_or_never(
+        &place.field("ping_after"),
+        raw.ping_after.as_ref(),
+        millis(10, 3_600_000),
+        &mut policy.ping_after,
+    );
+    found.duration(
+        &place.field("ping_timeout"),
+        raw.ping_timeout.as_ref(),
+        millis(10, 60_000),
+        &mut policy.ping_timeout,
+    );
+    found.duration_or_never(
+        &place.field("ping_idle"),
+        raw.ping_idle.as_ref(),
+        millis(100, 86_400_000),
+        &mut policy.ping_idle,
+    );
 }
 
 fn queue(found: &mut Findings<'_>, place: &Place<'_>, raw: &raw::Queue, policy: &mut QueuePolicy) {

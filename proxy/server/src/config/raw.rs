@@ -238,6 +238,9 @@ pub(crate) struct Lanes {
     pub(crate) connect_timeout: Option<Written>,
     pub(crate) idle: Option<Written>,
     pub(crate) lifetime: Option<Written>,
+    pub(crate) ping_after: Option<Written>,
+    pub(crate) ping_timeout: Option<Written>,
+    pub(crate) ping_idle: Option<Written>,
 }
 
 /// Waiting.
