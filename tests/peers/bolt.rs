@@ -246,3 +246,19 @@ fn idempotent_calls_all_succeed_while_a_backend_dies_and_others_fail_in_words() 
         weft.assert_books_balance();
     }
 }
+
+#[test]
+fn a_server_that_is_silent_while_it_works_answers_the_proxys_heartbeats() {
+    if !all_there(NEEDED) {
+        return;
+    }
+    for dialect in ["", "--bolt 2 --crc"] {
+        let servers = three();
+        let policy = "lanes: (ping_after: \"50ms\", ping_timeout: \"2s\")";
+        let weft = Weft::start("bolt", &ports(&servers), policy);
+        let args = format!("--count 8 --in-flight 8 --steps pause --pause-ms 600 {dialect}");
+        assert_all_right(&report(client(weft.port, &args)), 8);
+        assert!(weft.counters().pings_said > 0, "{:?}", weft.counters());
+        weft.assert_books_balance();
+    }
+}

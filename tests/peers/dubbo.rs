@@ -68,18 +68,27 @@ fn node_clients_with_many_in_flight_on_one_connection_get_their_own_answers() {
         for (library, _) in NODE_CLIENTS {
             let servers = three(language);
             let weft = before(&servers);
-            let args = format!("--count 400 --in-flight 64 {library}");
+            // dubbo2.js heartbeats by a clock: see its script.
+            let (steps, ok) = match library {
+                "--lib sofa" => ("echo,pause,heartbeat,refuse", 300),
+                _ => ("echo,pause,refuse", 400),
+            };
+            let args = format!("--count 400 --in-flight 64 --steps {steps} {library}");
             // One connection each, and the same ids on all.
             let clients = ["a", "b", "c"]
                 .map(|run| client(Language::Node, weft.port, &format!("--run {run} {args}")));
             for node in clients {
                 let node = report(node);
-                // Every fourth is a heartbeat.
-                assert_all_right(&node, 300);
-                assert_eq!(number(&node, "heartbeats"), 100, "{node}");
+                assert_all_right(&node, ok);
+                assert_eq!(number(&node, "heartbeats"), 400 - ok, "{node}");
                 assert!(servers_seen(&node) >= 2, "{node}");
             }
-            assert!(weft.counters().pings >= 300, "{:?}", weft.counters());
+            let pings = weft.counters().pings;
+            assert!(
+                pings >= (400 - ok) * 3 && pings > 0,
+                "{:?}",
+                weft.counters()
+            );
             weft.assert_books_balance();
         }
     }
@@ -306,4 +315,34 @@ fn other_calls_fail_in_words_on_connections_that_stay() {
         assert_eq!(weft.counters().clients_accepted, connections, "{report}");
         weft.assert_books_balance();
     }
+}
+
+#[test]
+fn a_server_that_is_silent_while_it_works_answers_the_proxys_heartbeats() {
+    if !all_there(NEEDED) {
+        return;
+    }
+    let servers = three(Language::Node);
+    let policy = "lanes: (ping_after: \"50ms\", ping_timeout: \"2s\")";
+    let weft = Weft::start("dubbo", &ports(&servers), policy);
+    let args = "--lib sofa --count 8 --in-flight 8 --steps pause --pause-ms 600";
+    let node = report(client(Language::Node, weft.port, args));
+    assert_all_right(&node, 8);
+    assert!(weft.counters().pings_said > 0, "{:?}", weft.counters());
+    weft.assert_books_balance();
+}
+
+#[test]
+fn a_server_of_one_request_at_a_time_that_says_so_is_not_asked_meanwhile() {
+    if !all_there(NEEDED) {
+        return;
+    }
+    let servers = three(Language::Python);
+    let policy = "lanes: (depth: 1, ping_after: \"50ms\", ping_timeout: \"50ms\")";
+    let weft = Weft::start("dubbo", &ports(&servers), policy);
+    let args = "--connections 6 --count 2 --steps pause --pause-ms 600";
+    let python = report(client(Language::Python, weft.port, args));
+    assert_all_right(&python, 12);
+    assert_eq!(weft.counters().pings_said, 0);
+    weft.assert_books_balance();
 }

@@ -2,11 +2,11 @@
 
 use weft_codec::{
     Asked, Balance, CannotSay, Codec, ConnectionState, Correlation, EmitError, Field, Head,
-    IdDomain, IdKind, KeyNames, Limits, Malformed, OneWayAnswers, Order, Rewrite, Say, Sayings,
-    ScanState, Scanned, Side, Sniff, Speaker, Traits, Value, Verdict,
+    IdDomain, IdKind, KeyNames, Limits, Malformed, OneWayAnswers, Order, Parts, Rewrite, Say,
+    Sayings, ScanState, Scanned, Side, Sniff, Speaker, Traits, Value, Verdict,
 };
 
-use crate::{asked, emit, fields, frame, layout, say};
+use crate::{asked, emit, fields, frame, layout, parts, say};
 
 /// The Bolt codec: name `bolt`, without options and without state.
 #[derive(Clone, Debug)]
@@ -125,6 +125,10 @@ impl Codec for Bolt {
             Say::Ping { id } => say::ping(*id, out),
             Say::GoAway | Say::Local { .. } | Say::Cancel { .. } => Err(CannotSay),
         }
+    }
+
+    fn parts(&self, _side: Side, _head: Option<&Head>, frame: &[u8], parts: &mut Parts) {
+        parts::name(frame, parts);
     }
 }
 

@@ -27,3 +27,5 @@ mod asked;
 mod emit;
 
 mod say;
+
+mod parts;

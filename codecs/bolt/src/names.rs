@@ -1,5 +1,7 @@
 //! Names and values in a frame: the header map, and the object that begins a hessian content.
 
+use std::ops::Range;
+
 use weft_hessian2::{Dialect, Item, Reader, Scalar};
 
 use crate::{
@@ -8,19 +10,36 @@ use crate::{
 };
 
 /// A value of the header map. Of a name that is there twice the last one counts, as for the
-/// peers, who fill a map.
+/// peers, who fill a map; of a map that is broken nothing counts.
 pub(crate) fn header<'a>(layout: &Layout, frame: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let mut rest = layout.headers.of(frame)?;
     let mut found = None;
-    while !rest.is_empty() {
-        let (key, after) = text(rest)?;
-        let (value, after) = text(after)?;
+    let read = each_header(layout, frame, |_, key, value| {
         if key == Some(name) {
             found = value;
         }
+    });
+    read.ok().and(found)
+}
+
+/// Gives every entry of the header map to `each`: where it stands in the map, its key, its value.
+///
+/// # Errors
+/// Where in the map reading stopped.
+pub(crate) fn each_header<'a>(
+    layout: &Layout,
+    frame: &'a [u8],
+    mut each: impl FnMut(Range<usize>, Option<&'a [u8]>, Option<&'a [u8]>),
+) -> Result<(), usize> {
+    let map = layout.headers.of(frame).ok_or(0_usize)?;
+    let mut rest = map;
+    while !rest.is_empty() {
+        let start = map.len().saturating_sub(rest.len());
+        let (key, after) = text(rest).ok_or(start)?;
+        let (value, after) = text(after).ok_or(start)?;
         rest = after;
+        each(start..map.len().saturating_sub(rest.len()), key, value);
     }
-    found
+    Ok(())
 }
 
 /// A length of four bytes and as many bytes; −1 is nothing.
@@ -69,7 +88,7 @@ pub(crate) fn map_entry<'a>(
 
 /// The beginning of a hessian content: the same part of it whether the frame is there whole or
 /// not.
-fn hessian<'a>(layout: &Layout, frame: &'a [u8]) -> Option<(Dialect, &'a [u8])> {
+pub(crate) fn hessian<'a>(layout: &Layout, frame: &'a [u8]) -> Option<(Dialect, &'a [u8])> {
     if layout.serialization != HESSIAN2 {
         return None;
     }

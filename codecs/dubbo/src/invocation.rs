@@ -86,7 +86,7 @@ pub(crate) fn each_attachment<'a>(
 }
 
 /// How many parameters a list of types in the JVM's form names, for instance `ILjava/lang/String;`.
-fn parameters(types: &[u8]) -> Option<usize> {
+pub(crate) fn parameters(types: &[u8]) -> Option<usize> {
     let mut count = 0usize;
     let mut rest = types;
     while let [first, after @ ..] = rest {

@@ -1,5 +1,7 @@
 //! What one value came to.
 
+use std::fmt;
+
 /// A value as far as rules and codecs want to know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scalar<'a> {
@@ -15,6 +17,26 @@ pub enum Scalar<'a> {
     Text(&'a [u8]),
     /// Anything else: dates, floats, bytes, lists, maps, objects, references, and texts in pieces.
     Other,
+}
+
+/// How many bytes of a text are shown.
+const TEXT_BYTES_SHOWN: usize = 256;
+
+/// As a person reads it: texts quoted and escaped, `Other` as nothing.
+impl fmt::Display for Scalar<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Bool(value) => value.fmt(f),
+            Self::Int(value) => value.fmt(f),
+            Self::Text(text) => {
+                let shown = text.get(..TEXT_BYTES_SHOWN).unwrap_or(text);
+                let more = if shown.len() < text.len() { "…" } else { "" };
+                write!(f, "\"{}\"{more}", shown.escape_ascii())
+            }
+            Self::Other => Ok(()),
+        }
+    }
 }
 
 /// A value and where it stands.

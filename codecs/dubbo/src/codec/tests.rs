@@ -457,3 +457,66 @@ mod sayings {
         assert!(!asked(&request(0xc2, "do", "", b"", b"HZ")).bytes.spilled());
     }
 }
+
+mod parts {
+    use super::*;
+
+    fn named(frame: &[u8]) -> Vec<String> {
+        let mut parts = Parts::default();
+        Dubbo::new().parts(Side::Downstream, None, frame, &mut parts);
+        let list = parts.list().iter();
+        list.map(|part| format!("{} {}", part.name, part.value))
+            .collect()
+    }
+
+    #[test]
+    fn a_requests_parts_are_named_to_the_last_attachment() {
+        let frame = request(0xc2, "do", "I", b"\x91", &attachments(&[("group", "blue")]));
+        let expected = [
+            "magic Dubbo",
+            "flags request, two-way, hessian2",
+            "status (of responses only) ",
+            "id 7",
+            "body length 44",
+            "Dubbo's version \"2.0.2\"",
+            "path \"com.lab.Echo\"",
+            "version \"1.0.0\"",
+            "method \"do\"",
+            "parameter types \"I\"",
+            "argument 0 1",
+            "attachments ",
+            "group \"blue\"",
+        ];
+        assert_eq!(named(&frame), expected);
+        // What is cut off is not guessed.
+        assert_eq!(
+            named(&frame[..40])[5..],
+            [
+                "Dubbo's version \"2.0.2\"",
+                "path \"com.lab.Echo\"",
+                "body ",
+            ]
+        );
+        assert_eq!(named(&frame[..9]), ["header (incomplete) "]);
+        assert_eq!(named(b"GET /"), ["unreadable "]);
+    }
+
+    #[test]
+    fn statuses_kinds_and_events_are_told_in_words() {
+        let end = |flags, status, body: &[u8]| {
+            let named = named(&framed(flags, status, 7, body));
+            named[5..].join("; ")
+        };
+        assert_eq!(
+            end(0x02, 20, b"\x91\x01a"),
+            "kind of result 1 (value); value \"a\""
+        );
+        assert_eq!(end(0x02, 80, b"\x01a"), "error \"a\"");
+        assert_eq!(end(0xe2, 0, b"N"), "event null (heartbeat)");
+        assert_eq!(end(0xa2, 0, b"\x01R"), "event \"R\" (takes nothing new)");
+        assert_eq!(
+            named(&framed(0x02, 31, 7, b""))[2],
+            "status 31 (server time-out)"
+        );
+    }
+}
