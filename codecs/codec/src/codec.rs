@@ -72,6 +72,9 @@ pub trait Codec: Send + Sync + std::fmt::Debug {
     /// padding and checksums mended. Of a cut-through frame `frame` holds only the bytes that
     /// have come, at least the head; the caller passes the others on as they are.
     ///
+    /// An answer of which nothing is appended is kept back, what is still to come of it too: its
+    /// caller asked to hear of something else only. It ends its exchange all the same.
+    ///
     /// # Errors
     /// [`EmitError`]; then nothing was appended.
     fn emit(
@@ -83,7 +86,8 @@ pub trait Codec: Send + Sync + std::fmt::Debug {
         out: &mut Vec<u8>,
     ) -> Result<(), EmitError>;
 
-    /// Appends the bytes of `what` to `out`.
+    /// Appends the bytes of `what` to `out`; nothing for a local answer that its caller does not
+    /// want.
     ///
     /// # Errors
     /// [`CannotSay`] where [`Traits::says`] says so; then nothing was appended.

@@ -321,23 +321,21 @@ impl Engine {
         let out = if turn {
             client.outbox.room(&mut self.spares)
         } else {
-            if exchange.answer.capacity() == 0 {
-                exchange.answer = self.spares.take();
-            }
-            &mut exchange.answer
+            self.spares.room(&mut exchange.answer)
         };
         let before = out.len();
         let emitted = answer
             .codec
             .emit(Side::Upstream, answer.head, answer.frame, &rewrite, out);
-        self.answer_bytes += out.len() - before;
+        let copied = out.len() - before;
+        self.answer_bytes += copied;
         if let Err(error) = emitted {
             self.discard_rest(lane_key, answer.missing());
-            self.abandon(key, false);
-            let words = format!("the answer cannot be relayed: {error}");
-            return self.fail(key, weft_codec::ProxyError::Malformed, &words, false);
+            return self.not_relayed(key, &error);
         }
-        if turn {
+        if copied == 0 {
+            client.outbox.rest(&mut self.spares);
+        } else if turn {
             exchange.answer_begun = true;
             if !client.flags.dirty {
                 client.flags.dirty = true;
@@ -345,9 +343,12 @@ impl Engine {
             }
         }
         let free = client.reads_freely(&self.settings, self.answer_bytes);
-        let more = answer.head.more;
-        if answer.missing() > 0 {
-            return self.begin_reading(lane_key, client_key, key, (turn, more, answer.missing()));
+        let (more, missing) = (answer.head.more, answer.missing());
+        if copied == 0 {
+            // The client asked to hear of something else only.
+            self.discard_rest(lane_key, missing);
+        } else if missing > 0 {
+            return self.begin_reading(lane_key, client_key, key, (turn, more, missing));
         }
         if more {
             return;
@@ -360,6 +361,14 @@ impl Engine {
         } else {
             self.hold_answer(key, Outcome::Answered);
         }
+    }
+
+    /// An answer that cannot be copied with its caller's id in it.
+    #[cold]
+    fn not_relayed(&mut self, key: ExchangeKey, error: &weft_codec::EmitError) {
+        self.abandon(key, false);
+        let words = format!("the answer cannot be relayed: {error}");
+        self.fail(key, weft_codec::ProxyError::Malformed, &words, false);
     }
 
     /// Marks an answered exchange that must wait for its turn.

@@ -41,6 +41,15 @@ impl Spares {
         buffer
     }
 
+    /// Where to append in a buffer that has no room before its first byte.
+    #[inline]
+    pub(crate) fn room<'a>(&mut self, buffer: &'a mut Vec<u8>) -> &'a mut Vec<u8> {
+        if buffer.capacity() == 0 {
+            *buffer = self.take();
+        }
+        buffer
+    }
+
     /// A buffer that holds a copy of one request.
     #[inline]
     pub(crate) fn take_copy(&mut self, bytes: &[u8]) -> Vec<u8> {
@@ -119,10 +128,15 @@ impl Outbox {
     /// Where to append; takes a spare buffer if there is none yet.
     #[inline]
     pub(crate) fn room(&mut self, spares: &mut Spares) -> &mut Vec<u8> {
-        if self.bytes.capacity() == 0 {
-            self.bytes = spares.take();
+        spares.room(&mut self.bytes)
+    }
+
+    /// Gives a buffer back in which nothing was put.
+    #[inline]
+    pub(crate) fn rest(&mut self, spares: &mut Spares) {
+        if self.bytes.is_empty() && self.bytes.capacity() > 0 {
+            spares.put(std::mem::take(&mut self.bytes));
         }
-        &mut self.bytes
     }
 
     /// Appends a piece: by taking over the buffer it lies in, where nothing is unsent before it.

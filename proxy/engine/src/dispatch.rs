@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use weft_codec::{Correlation, ProxyError};
+use weft_codec::ProxyError;
 
 use crate::admit::Incoming;
 use crate::balance::{Choice, Choosing};
@@ -61,7 +61,9 @@ impl Engine {
                 let pool = run.pool_or_new(pool.class, pool.facets.as_ref());
                 (pool.queue.is_empty(), pool.detour)
             });
-        let affine = (incoming.listener.correlation == Correlation::InOrder)
+        let affine = incoming
+            .listener
+            .executes_in_order
             .then(|| self.affine_lane(&pool, key))
             .flatten();
         let lane = if first {
@@ -95,7 +97,7 @@ impl Engine {
         let mut younger = exchange.next.filter(|_| {
             self.clients
                 .get(exchange.client)
-                .is_some_and(|client| client.listener.correlation == Correlation::InOrder)
+                .is_some_and(|client| client.listener.executes_in_order)
         });
         let Some(run) = self.instances.get_mut(instance) else {
             return;
@@ -179,7 +181,7 @@ impl Engine {
     pub(crate) fn affine_lane(&self, pool: &PoolName, key: ExchangeKey) -> Option<LaneKey> {
         let exchange = self.exchanges.get(key)?;
         let client = self.clients.get(exchange.client)?;
-        if client.in_flight < 2 || client.listener.correlation != Correlation::InOrder {
+        if client.in_flight < 2 || !client.listener.executes_in_order {
             return None;
         }
         let mut at = exchange.previous;

@@ -20,6 +20,8 @@ pub(crate) struct ListenerRun {
     pub(crate) rules: Vec<Rc<RuleRun>>,
     pub(crate) in_order: bool,
     pub(crate) correlation: Correlation,
+    /// Clients rely on their requests being executed in the order in which they were sent.
+    pub(crate) executes_in_order: bool,
     /// Requests carry a deadline that is worth asking for.
     pub(crate) reads_deadline: bool,
     /// Requests may change their connection.
@@ -37,6 +39,8 @@ impl ListenerRun {
         let traits = listener.codec.traits();
         let in_order = listener.order == Order::InOrder || traits.order == Order::InOrder;
         let (correlation, reads_deadline) = (traits.correlation, traits.says.deadline);
+        let executes_in_order =
+            correlation == Correlation::InOrder || traits.order == Order::InOrder;
         let stateful = traits.state == ConnectionState::PerRequest;
         let codec = Guarded::new(&listener.codec, panics);
         Self {
@@ -45,6 +49,7 @@ impl ListenerRun {
             rules,
             in_order,
             correlation,
+            executes_in_order,
             reads_deadline,
             stateful,
             gone: false,

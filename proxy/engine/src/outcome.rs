@@ -84,6 +84,7 @@ impl Engine {
         let panicked = self.panics.end(outer);
         self.answer_bytes += out.len() - before;
         if turn {
+            client.outbox.rest(&mut self.spares);
             self.mark_client(client_key);
             self.finish(key, outcome);
             self.update_pause(client_key);
@@ -227,12 +228,14 @@ impl Engine {
         let answer = std::mem::take(&mut exchange.answer);
         exchange.answer_begun |= !answer.is_empty();
         let phase = exchange.phase;
-        client
-            .outbox
-            .room(&mut self.spares)
-            .extend_from_slice(&answer);
+        if !answer.is_empty() {
+            client
+                .outbox
+                .room(&mut self.spares)
+                .extend_from_slice(&answer);
+            self.mark_client(client_key);
+        }
         self.spares.put(answer);
-        self.mark_client(client_key);
         if let Phase::Held(outcome) = phase {
             self.finish(key, outcome);
         } else {

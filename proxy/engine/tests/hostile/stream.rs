@@ -42,9 +42,13 @@ fn a_retry_does_not_begin_with_a_piece_of_the_lost_answer() {
     let mut lanes = mesh.connect();
     mesh.pass(Duration::from_millis(300));
     lanes.extend(mesh.connect());
-    for lane in lanes {
-        for (id, body) in mesh.frames(lane) {
-            mesh.answer(lane, id, &body.to_uppercase());
+    // The second follows the first on its lane.
+    for _ in 0..2 {
+        lanes.extend(mesh.connect());
+        for lane in lanes.clone() {
+            for (id, body) in mesh.frames(lane) {
+                mesh.answer(lane, id, &body.to_uppercase());
+            }
         }
     }
     let got = mesh.frames(client);
