@@ -15,6 +15,10 @@ const BUILTINS: &[Builtin] = &[
     Builtin::new("bolt", Source::Code(|| Arc::new(weft_bolt::Bolt::new()))),
     Builtin::new("redis", Source::Code(|| Arc::new(weft_resp::Resp::new()))),
     Builtin::new("tars", Source::Code(|| Arc::new(weft_tars::Tars::new()))),
+    Builtin::new(
+        "memcached",
+        Source::Code(|| Arc::new(weft_memcached::Memcached::new())),
+    ),
     Builtin::new("raw", Source::Code(|| Arc::new(weft_raw::Raw::new()))),
     Builtin::new(
         "acme",
