@@ -523,7 +523,12 @@ impl Engine {
             .get_mut(instance)
             .and_then(|run| run.pool(class, facets.as_ref()))
             .is_some_and(|pool| !pool.queue.is_empty());
-        if waits {
+        // One look at what waits is enough for all the answers of one read.
+        let listed = self
+            .pump
+            .last()
+            .is_some_and(|last| last.is(instance, class, facets.as_ref()));
+        if waits && !listed {
             let facets = facets.clone();
             self.pump.push(crate::engine::PoolName {
                 instance,

@@ -94,6 +94,23 @@ pub(crate) struct PoolName {
     pub(crate) facets: Option<Rc<Facets>>,
 }
 
+impl PoolName {
+    /// Whether it names this pool, by the same facets, not only equal ones.
+    pub(crate) fn is(
+        &self,
+        instance: InstanceKey,
+        class: Class,
+        facets: Option<&Rc<Facets>>,
+    ) -> bool {
+        let same = match (&self.facets, facets) {
+            (None, None) => true,
+            (Some(one), Some(other)) => Rc::ptr_eq(one, other),
+            _ => false,
+        };
+        self.instance == instance && self.class == class && same
+    }
+}
+
 impl Engine {
     /// An engine with `state` in force. Two engines that get the same events and the same
     /// `seed` do the same.

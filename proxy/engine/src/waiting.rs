@@ -2,9 +2,11 @@
 
 use std::rc::Rc;
 
+use smallvec::SmallVec;
 use weft_codec::{Codec as _, Head, ProxyError, Side};
 
 use crate::admit::Incoming;
+use crate::client::ClientKey;
 use crate::engine::{Alarm, PoolName};
 use crate::exchange::{Exchange, ExchangeKey, Phase};
 use crate::service::ServiceRun;
@@ -190,16 +192,23 @@ impl Engine {
     pub(crate) fn pump_pool(&mut self, pool: &PoolName) {
         let mut passed = 0;
         let mut stopped = None;
+        // What else these clients have here waits for the same lane.
+        let mut passed_clients: SmallVec<[ClientKey; 8]> = SmallVec::new();
         while let Some(key) = self.queued(pool, passed) {
             let waits = self
                 .exchanges
                 .get(key)
-                .is_some_and(|exchange| exchange.phase == Phase::Queued(pool.instance));
-            if waits {
+                .filter(|exchange| exchange.phase == Phase::Queued(pool.instance));
+            if let Some(client) = waits.map(|exchange| exchange.client) {
+                if passed < PASSED_MAX && passed_clients.contains(&client) {
+                    passed += 1;
+                    continue;
+                }
                 let affine = self.affine_lane(pool, key);
                 let Some(lane) = self.pick_lane(pool, affine) else {
                     if passed < PASSED_MAX && affine.is_some() {
                         passed += 1;
+                        passed_clients.push(client);
                         continue;
                     }
                     stopped = Some(key);
