@@ -1,5 +1,5 @@
-//! Dubbo's real clients and servers: dubbo-py, dubbo2.js, and sofa-rpc-node with dubbo-remoting;
-//! with each other, then with Weft in the middle.
+//! Dubbo's real clients and servers: dubbo-py, dubbo-ssl-python, dubbo2.js, and sofa-rpc-node with
+//! dubbo-remoting; with each other, then with Weft in the middle.
 
 use crate::child::Running;
 use crate::install::{Tool, all_there};
@@ -141,6 +141,28 @@ fn a_client_that_takes_answers_by_position_gets_its_own_where_its_listener_keeps
     }
 }
 
+fn threads_of_dubbo_ssl(port: u16, args: &str) -> Running {
+    scripts::client(Language::Python, "dubbo_ssl_client", port, args)
+}
+
+#[test]
+fn threads_that_share_a_connection_get_their_own_answers_beside_its_heartbeats() {
+    if !all_there(NEEDED) {
+        return;
+    }
+    for language in BOTH {
+        let servers = three(language);
+        let weft = before(&servers);
+        let python = report(threads_of_dubbo_ssl(weft.port, "--count 20"));
+        assert_all_right(&python, 640);
+        assert_eq!(number(&python, "unanswered"), 0, "{python}");
+        assert!(servers_seen(&python) >= 2, "{python}");
+        assert_eq!(weft.counters().clients_accepted, 1);
+        assert!(weft.counters().pings >= 3, "{:?}", weft.counters());
+        weft.assert_books_balance();
+    }
+}
+
 #[test]
 fn a_one_way_call_is_executed_exactly_once_and_its_answer_reaches_nobody() {
     if !all_there(NEEDED) {
@@ -246,13 +268,17 @@ fn a_proxy_error_is_each_librarys_own_error_in_words() {
         assert_eq!(number(&python, "error_count"), 4, "{python}");
         assert_says(&python, "DubboResponse", words);
         assert_eq!(python["errors"][0]["status"], status, "{python}");
+        let args = "--count 1 --threads 4 --steps echo";
+        let python = report(threads_of_dubbo_ssl(weft.port, args));
+        assert_eq!(number(&python, "error_count"), 8, "{python}");
+        assert_says(&python, "DubboResponseException", words);
         for (library, kind) in NODE_CLIENTS {
             let args = format!("--count 8 --in-flight 4 --steps echo {library}");
             let node = report(client(Language::Node, weft.port, &args));
             assert_eq!(number(&node, "error_count"), 8, "{node}");
             assert_says(&node, kind, words);
         }
-        assert_eq!(weft.counters().clients_accepted, 3);
+        assert_eq!(weft.counters().clients_accepted, 4);
         weft.assert_books_balance();
     }
 }

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 /// A peer, or what one needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tool {
-    /// Python with `thrift`, `thriftpy2`, `redis` and `dubbo-py`.
+    /// Python with `thrift`, `thriftpy2`, `redis`, `dubbo-py` and `dubbo-ssl-python`.
     Python,
     /// Node with `thrift`, `ioredis`, and the Dubbo and SOFABolt libraries.
     Node,
@@ -116,7 +116,7 @@ fn packages_import() -> bool {
     static IMPORT: OnceLock<bool> = OnceLock::new();
     *IMPORT.get_or_init(|| {
         Command::new(python())
-            .args(["-c", "import thrift, thriftpy2, redis, dubbo"])
+            .args(["-c", "import thrift, thriftpy2, redis, dubbo, dubbo_ssl"])
             .status()
             .is_ok_and(|status| status.success())
     })

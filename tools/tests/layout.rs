@@ -73,7 +73,7 @@ const PURE: &[(&str, &[&str])] = &[
     ),
     ("codecs/ron", &["ron", "serde", "strsim"]),
     ("codecs/layout", &["ron", "serde"]),
-    ("codecs/hessian2", &[]),
+    ("codecs/hessian2", &["smallvec"]),
     ("codecs/bolt", &["crc32fast"]),
     ("codecs/dubbo", &[]),
     ("codecs/memcached", &[]),

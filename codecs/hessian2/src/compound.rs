@@ -33,7 +33,7 @@ impl<'a> Reader<'a> {
         if self.byte()? != defines {
             return None;
         }
-        let own = u32::try_from(self.class_count).ok()?;
+        let own = u32::try_from(self.classes.len()).ok()?;
         let (class, names_at) = self.class()?;
         let made = match (self.byte()?, self.dialect) {
             (b'o', Dialect::Draft) | (b'O', Dialect::Final) => self.count()?,

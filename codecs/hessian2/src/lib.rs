@@ -9,8 +9,8 @@
 //! its byte code map; for the draft, which has no text of its own, the readers of the libraries
 //! that speak it.
 //!
-//! The reader copies nothing, allocates nothing, and never calls itself: nested values are walked
-//! with a stack of [`DEPTH_MAX`] places. Whatever does not fit, is not hessian, or ends too early
+//! The reader copies nothing, and never calls itself: nested values are walked with a stack of
+//! [`DEPTH_MAX`] places. It allocates only where a stream defines more than eight classes. Whatever does not fit, is not hessian, or ends too early
 //! is `None`; what was claimed by a length is believed only as far as there are bytes.
 #![warn(
     clippy::indexing_slicing,

@@ -1,12 +1,14 @@
 //! Values one by one: scalars are read, everything else is walked to its end.
 
+use smallvec::SmallVec;
+
 use crate::{Item, Scalar};
 
 /// How deep values may be nested.
 pub const DEPTH_MAX: usize = 64;
 
-/// How many class definitions a stream may have.
-pub const CLASSES_MAX: usize = 64;
+/// How many class definitions a stream may have; past eight, four bytes are allocated for each.
+pub const CLASSES_MAX: usize = 1024;
 
 /// In the walk: a value that goes on until its end mark.
 const UNTIL_END: u32 = u32::MAX;
@@ -27,8 +29,7 @@ pub struct Reader<'a> {
     pub(crate) at: usize,
     pub(crate) dialect: Dialect,
     /// How many fields each class has, in the order of definition.
-    classes: [u32; CLASSES_MAX],
-    pub(crate) class_count: usize,
+    pub(crate) classes: SmallVec<[u32; 8]>,
 }
 
 /// What a value begins with.
@@ -46,8 +47,7 @@ impl<'a> Reader<'a> {
             bytes,
             at,
             dialect,
-            classes: [0; CLASSES_MAX],
-            class_count: 0,
+            classes: SmallVec::new(),
         }
     }
 
@@ -58,8 +58,20 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads one value, whatever it is.
+    #[inline]
     pub fn item(&mut self) -> Option<Item<'a>> {
         let start = self.at;
+        // Most are short texts.
+        if let Some(tag @ 0..=0x1f) = self.peek() {
+            self.at = start.saturating_add(1);
+            let scalar = Scalar::Text(self.characters(usize::from(tag))?);
+            let end = self.at;
+            return Some(Item { scalar, start, end });
+        }
+        self.any_item(start)
+    }
+
+    fn any_item(&mut self, start: usize) -> Option<Item<'a>> {
         let scalar = match self.begin()? {
             Begun::Leaf(scalar) => scalar,
             Begun::Open(values) => {
@@ -174,14 +186,22 @@ impl<'a> Reader<'a> {
     }
 
     /// So many characters, each of one to four bytes.
+    #[inline]
     pub(crate) fn characters(&mut self, count: usize) -> Option<&'a [u8]> {
         let start = self.at;
-        if let Some(text) = self.bytes.get(start..start.checked_add(count)?)
+        let plain = start.checked_add(count)?;
+        if let Some(text) = self.bytes.get(start..plain)
             && text.is_ascii()
         {
-            self.at = start.checked_add(count)?;
+            self.at = plain;
             return Some(text);
         }
+        self.wide_characters(start, count)
+    }
+
+    /// Characters of which some have more than one byte.
+    #[cold]
+    fn wide_characters(&mut self, start: usize, count: usize) -> Option<&'a [u8]> {
         let mut at = start;
         for _ in 0..count {
             let bytes = match *self.bytes.get(at)? {
@@ -371,14 +391,15 @@ impl<'a> Reader<'a> {
 
     /// Remembers how many fields a class has.
     pub(crate) fn remember_class(&mut self, fields: u32) -> Option<()> {
-        *self.classes.get_mut(self.class_count)? = fields;
-        self.class_count = self.class_count.saturating_add(1);
+        if self.classes.len() >= CLASSES_MAX {
+            return None;
+        }
+        self.classes.push(fields);
         Some(())
     }
 
     pub(crate) fn fields_of(&self, class: u32) -> Option<u32> {
-        let defined = self.classes.get(..self.class_count)?;
-        defined.get(usize::try_from(class).ok()?).copied()
+        self.classes.get(usize::try_from(class).ok()?).copied()
     }
 
     /// Whether the end mark of a list or map is next; it is taken if it is.
