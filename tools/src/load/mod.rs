@@ -21,7 +21,7 @@ pub(crate) use report::{Report, quantile_us, short_time};
 #[cfg(test)]
 mod tests;
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -98,7 +98,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let plan = args.plan()?;
     let running = Running::start(plan)?;
     running.stop_on_signal();
-    if !args.json && std::io::stderr().is_terminal() {
+    if !args.json && io::stderr().is_terminal() {
         running.show_progress()?;
     }
     let plan = Arc::clone(&running.plan);
@@ -154,6 +154,27 @@ impl Args {
     }
 }
 
+/// How long a target that refuses is tried again: it may have been started just before.
+const START_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Finds out whether the target is there at all.
+fn first_connect(target: &Address, patience: Duration) -> io::Result<()> {
+    let began = Instant::now();
+    loop {
+        match target.connect_blocking() {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound
+                ) && began.elapsed() < patience =>
+            {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            other => return other.map(drop),
+        }
+    }
+}
+
 /// A load that runs.
 pub(crate) struct Running {
     /// What is being done.
@@ -167,11 +188,12 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Begins. Fails at once where the target cannot be connected at all.
+    /// Begins. Fails where the target cannot be connected at all; one that was started a moment
+    /// ago is waited for.
     pub(crate) fn start(plan: Plan) -> anyhow::Result<Self> {
         raise_file_limit();
         let unreachable = || format!("cannot connect to {}; is it running?", plan.target);
-        plan.target.connect_blocking().with_context(unreachable)?;
+        first_connect(&plan.target, START_PATIENCE).with_context(unreachable)?;
         let mut idle = Vec::with_capacity(plan.idle);
         for n in 0..plan.idle {
             let socket = plan.target.connect_blocking();
@@ -277,8 +299,8 @@ impl Running {
 
 /// Prints an answer; that nobody reads to its end is no failure.
 fn print(text: &str) -> anyhow::Result<()> {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         Ok(()) | Err(_) => Ok(()),
     }
 }
@@ -286,7 +308,7 @@ fn print(text: &str) -> anyhow::Result<()> {
 /// Whether a connection on which nobody spoke is still there.
 fn is_open(socket: &Socket) -> bool {
     let mut byte = [std::mem::MaybeUninit::uninit()];
-    let waits = |error: &std::io::Error| error.kind() == std::io::ErrorKind::WouldBlock;
+    let waits = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
     socket.set_nonblocking(true).is_ok() && socket.peek(&mut byte).is_err_and(|e| waits(&e))
 }
 

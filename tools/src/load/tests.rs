@@ -133,7 +133,7 @@ fn a_connection_for_each_request_is_opened_anew() {
 }
 
 #[test]
-fn a_target_that_is_not_there_is_named_at_once() {
+fn a_target_that_is_not_there_is_named() {
     let plan = {
         let backend = serve(Protocol::Thrift, Behaviour::default());
         plan(&backend, Protocol::Thrift)
@@ -142,4 +142,19 @@ fn a_target_that_is_not_there_is_named_at_once() {
         panic!("nobody listens there");
     };
     assert!(error.to_string().contains("is it running?"), "{error}");
+}
+
+#[test]
+fn a_target_that_is_only_starting_is_waited_for() {
+    let path = std::env::temp_dir().join(format!("weft-late-{}.sock", std::process::id()));
+    let target = Address::Unix(path.clone());
+    let refused = first_connect(&target, Duration::ZERO);
+    assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::NotFound);
+    let starting = std::thread::spawn({
+        let path = path.clone();
+        move || std::os::unix::net::UnixListener::bind(path).unwrap()
+    });
+    first_connect(&target, Duration::from_secs(20)).unwrap();
+    drop(starting.join().unwrap());
+    std::fs::remove_file(path).unwrap();
 }
