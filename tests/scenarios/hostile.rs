@@ -1,7 +1,8 @@
 //! S18 and S19: bytes that no well-meaning peer sends, on every kind of listener.
 //!
-//! One proxy listens for every built-in protocol over TCP and over a Unix socket; each kind of
-//! attack goes to each of them, while a good client of each is served.
+//! One proxy listens for several protocols over TCP and over a Unix socket; each kind of attack
+//! goes to each of them, while a good client of each is served. What is of no protocol at all also
+//! goes to every built-in one.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::peer::{Backend, Client, Manner, Reader, Wire, Writer, dial};
 use crate::play;
 use crate::proxy::{PATIENCE, Process, counter, get};
 
-/// Every protocol that a listener can speak without a line of configuration, but for `raw`.
+/// The protocols that have a good client and server here.
 const WIRES: [Wire; 4] = [Wire::Thrift, Wire::Acme, Wire::LengthId, Wire::Redis];
 
 /// What any one hostile client may make the proxy hold.
@@ -160,6 +161,31 @@ fn attacks(wire: Wire) -> Vec<(&'static str, Vec<u8>)> {
     all
 }
 
+/// A listener for every built-in protocol but `raw`, which has no frames, before one dead server.
+fn every_builtin(limits: &str) -> String {
+    let names = weft_proxy::builtin::all()
+        .iter()
+        .map(|builtin| builtin.name);
+    let (mut listeners, mut services) = (String::new(), String::new());
+    for protocol in names.filter(|name| *name != "raw") {
+        let listener = if protocol == "thrift" {
+            "front"
+        } else {
+            protocol
+        };
+        listeners += &format!(
+            "Listener(name: \"{listener}\", addresses: [\"127.0.0.1:0\"], service: \"{protocol}\"),"
+        );
+        services += &format!(
+            "Service(name: \"{protocol}\", protocol: \"{protocol}\", instances: [\"127.0.0.1:1\"]),"
+        );
+    }
+    format!(
+        "Proxy(workers: 1, admin: \"127.0.0.1:0\", listeners: [{listeners}],
+            services: [{services}], limits: Limits({limits}))"
+    )
+}
+
 /// Sends everything and waits until the proxy closes the connection.
 async fn closed_after(address: &str, bytes: &[u8]) -> bool {
     let (mut reader, mut writer) = dial(address).await;
@@ -191,6 +217,41 @@ fn hostile_bytes_on_any_listener_close_their_connection_and_no_other_and_are_tol
         }
         let (held, clients) = fortress.held();
         assert_eq!((held, clients), (0, good.len()), "nothing is left");
+    });
+}
+
+#[test]
+fn no_built_in_protocol_takes_what_is_none_or_waits_for_one_byte_for_ever() {
+    play(async {
+        let limits = "head_timeout: \"1s\", frame_stall_timeout: \"1s\"";
+        let proxy = Process::start(&every_builtin(limits), 4_096);
+        assert!(proxy.addresses.len() >= WIRES.len());
+        for (listener, address) in &proxy.addresses {
+            // Those that come first in the list of any protocol are of none.
+            for (name, bytes) in attacks(Wire::LengthId).into_iter().take(4) {
+                let told = counter(proxy.admin, "complaints_total");
+                let closed = closed_after(address, &bytes).await;
+                assert!(closed, "{name} at {listener} is closed");
+                let more = counter(proxy.admin, "complaints_total") - told;
+                assert!(more >= 1, "{name} at {listener} is told");
+            }
+        }
+        // Each may be how a frame of one of them begins.
+        let mut waiting = Vec::new();
+        for (listener, address) in &proxy.addresses {
+            for byte in [0, 1, 0x80, 0xDA, b'A', b'*', b' '] {
+                let (reader, mut writer) = dial(address).await;
+                writer.write_all(&[byte]).await.unwrap();
+                waiting.push((listener, byte, reader, writer));
+            }
+        }
+        for (listener, byte, reader, _writer) in &mut waiting {
+            let mut rest = Vec::new();
+            let end = tokio::time::timeout(PATIENCE, reader.read_to_end(&mut rest)).await;
+            assert!(end.is_ok(), "a lone {byte} at {listener} is closed");
+        }
+        assert_eq!(counter(proxy.admin, "clients_now"), 0);
+        assert_eq!(counter(proxy.admin, "lanes_opened_total"), 0);
     });
 }
 
