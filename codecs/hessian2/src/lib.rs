@@ -24,6 +24,8 @@ pub use scalar::{Item, Scalar};
 mod reader;
 pub use reader::{CLASSES_MAX, DEPTH_MAX, Dialect, Reader};
 
+mod pieces;
+
 mod compound;
 
 mod write;
