@@ -47,6 +47,8 @@ pub(crate) struct Client {
     queued: u64,
     next_issue: u64,
     next_read: u64,
+    /// When the last timer of each kind goes off.
+    armed: [u64; 4],
     split_until: u64,
     leaves_at: Option<u64>,
     pinned: bool,
@@ -73,6 +75,7 @@ impl Client {
             queued: 0,
             next_issue: 0,
             next_read: 0,
+            armed: [u64::MAX; 4],
             split_until: 0,
             leaves_at: None,
             pinned: false,
@@ -113,8 +116,14 @@ impl Client {
         )
     }
 
-    fn timer(&self, core: &mut Core, wait: u64, kind: u64) {
-        core.timer(wait, Owner::Client(self.index), self.generation << 8 | kind);
+    /// Wakes it once at a moment, however often that is asked for: else each piece of a large
+    /// answer would leave a timer behind, and each of these another.
+    fn timer(&mut self, core: &mut Core, wait: u64, kind: u64) {
+        let (at, armed) = (core.now + wait, &mut self.armed[kind as usize]);
+        if *armed != at {
+            *armed = at;
+            core.timer(wait, Owner::Client(self.index), self.generation << 8 | kind);
+        }
     }
 
     /// A timer of its own fired.
@@ -122,6 +131,7 @@ impl Client {
         if token >> 8 != self.generation {
             return;
         }
+        self.armed[(token & 0xFF) as usize] = u64::MAX;
         match token & 0xFF {
             TIMER_CONNECT => self.connect(core),
             TIMER_PUMP => self.pump(core),
@@ -133,6 +143,7 @@ impl Client {
 
     fn connect(&mut self, core: &mut Core) {
         self.generation += 1;
+        self.armed = [u64::MAX; 4];
         if self.generation > u64::from(self.plan.connections) {
             self.phase = Phase::Done;
             self.done_at = core.now;
