@@ -72,7 +72,10 @@ const PURE: &[(&str, &[&str])] = &[
         &["smallvec", "thiserror", "fastrand", "ron", "serde"],
     ),
     ("codecs/ron", &["ron", "serde", "strsim"]),
-    ("codecs/layout", &["ron", "serde"]),
+    (
+        "codecs/layout",
+        &["crc", "memchr", "ron", "serde", "smallvec"],
+    ),
     ("codecs/hessian2", &["smallvec"]),
     ("codecs/bolt", &["crc32fast"]),
     ("codecs/dubbo", &[]),

@@ -17,6 +17,12 @@ pub trait Codec: Send + Sync + std::fmt::Debug {
     /// What the protocol is.
     fn traits(&self) -> &Traits;
 
+    /// Methods that may be sent again although bytes of them went out, as patterns of their
+    /// names: a name, or the beginning of one and `*`. What a service's policy says counts more.
+    fn idempotent(&self) -> &[String] {
+        &[]
+    }
+
     /// Whether `prefix`, the first bytes that a client sent, are of this protocol.
     fn sniff(&self, prefix: &[u8]) -> Sniff;
 

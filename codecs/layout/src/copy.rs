@@ -1,10 +1,21 @@
 //! Copying a frame with another id or deadline in it: one copy, then a few bytes patched.
 
+use smallvec::SmallVec;
 use weft_codec::{Asked, EmitError, Head, Kind, Malformed, NewId, Rewrite, Side};
 
-use crate::ask::within;
+use crate::ask::{Found, MILLISECOND, View, within};
+use crate::id::IdForm;
 use crate::number::Number;
-use crate::program::{Echoed, Place, Program, past_run};
+use crate::program::{Echo, IdField, Program, Quick, QuickRead, What};
+use crate::scan::{note_of, side_of};
+use crate::stop::Stop;
+use crate::walk::past_run;
+
+/// An echoed text that the request did not have.
+pub(crate) const NO_TEXT: u16 = u16::MAX;
+
+/// Bytes of an id.
+type IdBytes = SmallVec<[u8; 40]>;
 
 impl Program {
     /// Copies a frame with edits: see [`weft_codec::Codec::emit`].
@@ -12,125 +23,398 @@ impl Program {
     pub(crate) fn emit(
         &self,
         side: Side,
-        head: &Head,
-        frame: &[u8],
+        (head, frame): (&Head, &[u8]),
         rewrite: &Rewrite<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), EmitError> {
         let frame = within(head, frame);
         let begin = out.len();
         out.extend_from_slice(frame);
-        let patched = self.patch_id(head, rewrite.id, begin, out).and_then(|()| {
-            match (rewrite.deadline_ms, self.deadline) {
-                (Some(left), Some(deadline))
-                    if side == Side::Downstream
-                        && matches!(head.kind, Kind::Request | Kind::OneWay) =>
-                {
-                    self.patch_deadline(deadline, left, begin, frame, out)
-                }
-                _ => Ok(()),
-            }
-        });
+        let patched = match &self.quick {
+            Some(quick) => self.quick_patch(quick, (side, head), rewrite, begin, out),
+            None => self.full_patch((side, head), rewrite, begin, out),
+        };
         if patched.is_err() {
             out.truncate(begin);
         }
         patched
     }
 
-    /// Puts the id into the copy that begins at `begin`.
+    /// Puts id and deadline into the copy that begins at `begin`, where the id is an integer at
+    /// a constant offset.
     #[inline]
-    fn patch_id(
+    fn quick_patch(
         &self,
-        head: &Head,
-        id: NewId<'_>,
+        quick: &Quick,
+        (side, head): (Side, &Head),
+        rewrite: &Rewrite<'_>,
         begin: usize,
         out: &mut [u8],
     ) -> Result<(), EmitError> {
-        let Some((_, number)) = self.id else {
+        if let Some((at, number)) = quick.id {
+            let at = begin.saturating_add(at as usize);
+            match rewrite.id {
+                NewId::Keep => {}
+                NewId::Wire(id) if id > number.max() => return Err(EmitError::Id(id)),
+                NewId::Wire(id) => {
+                    if !number.write_plain(id, out, at) {
+                        return Err(incomplete(head));
+                    }
+                }
+                NewId::Callers(asked) => {
+                    let there = out.get_mut(at..at.saturating_add(number.bytes()));
+                    let noted = asked.bytes.get(..number.bytes());
+                    let (Some(there), Some(noted)) = (there, noted) else {
+                        return Err(incomplete(head));
+                    };
+                    there.copy_from_slice(noted);
+                }
+            }
+        }
+        match rewrite.deadline_ms {
+            Some(left) if carries_deadline(side, head) && self.deadline.is_some() => {
+                self.patch_deadline((head, begin), left, out)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts id, deadline and checksums into the copy that begins at `begin`.
+    #[inline(never)]
+    fn full_patch(
+        &self,
+        (side, head): (Side, &Head),
+        rewrite: &Rewrite<'_>,
+        begin: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EmitError> {
+        if let Some(left) = rewrite.deadline_ms
+            && carries_deadline(side, head)
+        {
+            self.patch_deadline((head, begin), left, out)?;
+        }
+        self.patch_id((side, head), rewrite.id, begin, out)?;
+        let changed = !matches!(rewrite.id, NewId::Keep) || rewrite.deadline_ms.is_some();
+        if changed && !self.sums.is_empty() {
+            self.mend_sums(side, begin, out)?;
+        }
+        Ok(())
+    }
+
+    /// Puts the id into the copy that begins at `begin`.
+    fn patch_id(
+        &self,
+        (side, head): (Side, &Head),
+        id: NewId<'_>,
+        begin: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EmitError> {
+        let Some(field) = self.id.as_ref().filter(|_| !head.id.is_empty()) else {
             return Ok(());
         };
         let at = begin.saturating_add(head.id.start as usize);
-        match id {
-            NewId::Keep => Ok(()),
-            NewId::Wire(id) if id > number.max() => Err(EmitError::Id(id)),
-            NewId::Wire(id) => number
-                .write(id, out, at)
-                .then_some(())
-                .ok_or_else(|| incomplete(head)),
-            NewId::Callers(asked) => {
-                let there = out.get_mut(at..at.saturating_add(number.bytes()));
-                let noted = asked.bytes.get(..number.bytes());
-                let (Some(there), Some(noted)) = (there, noted) else {
-                    return Err(incomplete(head));
-                };
-                there.copy_from_slice(noted);
-                Ok(())
+        match (id, field.form) {
+            (NewId::Keep, _) => Ok(()),
+            (NewId::Wire(id), IdForm::Number(number)) if number.is_fixed() => {
+                if !number.holds(id) {
+                    return Err(EmitError::Id(id));
+                }
+                number
+                    .write(id, out, at)
+                    .then_some(())
+                    .ok_or_else(|| incomplete(head))
+            }
+            (NewId::Wire(id), form) => {
+                let mut bytes = Vec::with_capacity(40);
+                if !form.push(id, &mut bytes) {
+                    return Err(EmitError::Id(id));
+                }
+                self.replace_id((side, head), &bytes, begin, out)
+            }
+            (NewId::Callers(asked), _) => {
+                let noted = self.asked_id(asked).ok_or_else(|| incomplete(head))?;
+                let there = out.get_mut(at..at.saturating_add(head.id.len as usize));
+                match there {
+                    Some(there) if there.len() == noted.len() => {
+                        there.copy_from_slice(noted);
+                        Ok(())
+                    }
+                    Some(_) if !noted.is_empty() && field.bytes.is_none() => {
+                        let noted = IdBytes::from_slice(noted);
+                        self.replace_id((side, head), &noted, begin, out)
+                    }
+                    _ => Err(incomplete(head)),
+                }
             }
         }
     }
 
-    /// Puts the time that is left into the copy; 0 would mean that there is no deadline.
+    /// Puts the time that is left into the copy that begins at `begin`; 0 would mean that there
+    /// is no deadline.
     fn patch_deadline(
         &self,
-        (place, number): (Place, Number),
+        (head, begin): (&Head, usize),
         left_ms: u64,
-        begin: usize,
-        frame: &[u8],
         out: &mut [u8],
     ) -> Result<(), EmitError> {
-        let at = self
-            .reach(place, frame, frame.len())
-            .map_err(|_| Malformed::new(0, "the deadline cannot be reached"))?;
-        let left_ms = left_ms.clamp(1, number.max());
-        if number.write(left_ms, out, begin.saturating_add(at)) {
-            Ok(())
-        } else {
-            Err(Malformed::new(at, "the deadline is not all there").into())
+        let Some(deadline) = self.deadline else {
+            return Ok(());
+        };
+        let left = match deadline.unit_ns {
+            MILLISECOND => left_ms,
+            unit => {
+                let left = u128::from(left_ms).saturating_mul(u128::from(MILLISECOND));
+                u64::try_from(left.div_ceil(u128::from(unit.max(1)))).unwrap_or(u64::MAX)
+            }
+        };
+        let left = left.max(1);
+        let frame = out.get(begin..).unwrap_or_default();
+        if let Some((place, QuickRead::Number(number))) = deadline.ask.quick {
+            let at = self
+                .plain_reach(place, frame, frame.len())
+                .map_err(|_| unreachable())?;
+            return number
+                .write(left.min(number.max()), out, begin.saturating_add(at))
+                .then_some(())
+                .ok_or_else(unreachable);
+        }
+        let Some(field) = self.fields.get(deadline.ask.field) else {
+            return Ok(());
+        };
+        let mut walker = View::new(self, Side::Downstream, head, frame).walker();
+        // A frame that is cut through is there only up to its body.
+        let _ = walker.run(u16::MAX);
+        let found = walker
+            .spot(field)
+            .and_then(|spot| Ok((&spot.what, walker.content_at(spot)?)));
+        let (what, (start, end)) = match found {
+            // A frame that has no room for it goes on without.
+            Err(Stop::Absent) => return Ok(()),
+            found => found.map_err(|_| unreachable())?,
+        };
+        let place = begin.saturating_add(start)..begin.saturating_add(end);
+        let written = match what {
+            What::Number(number) if number.is_fixed() => {
+                number.write(left.min(number.max()), out, place.start)
+            }
+            What::Number(number) => write_varint(*number, left, out, place),
+            What::Decimal => write_digits(left, out, place),
+            _ => false,
+        };
+        written.then_some(()).ok_or_else(unreachable)
+    }
+
+    /// Notes the caller's id and what replies echo; a field that the frame does not carry is
+    /// noted as zero, or as no text.
+    pub(crate) fn remember(&self, head: &Head, frame: &[u8], asked: &mut Asked) {
+        const ZEROS: [u8; 8] = [0; 8];
+        let zeros = |number: Number| ZEROS.get(..number.bytes()).unwrap_or_default();
+        let frame = within(head, frame);
+        let bytes = &mut asked.bytes;
+        match &self.quick {
+            Some(Quick {
+                id: Some((_, number)),
+                ..
+            }) => {
+                let noted = head.id.of(frame).unwrap_or_default();
+                let is_there = noted.len() == number.bytes();
+                bytes.extend_from_slice(if is_there { noted } else { zeros(*number) });
+            }
+            Some(_) => {}
+            None => self.note_id((head, frame), bytes),
+        }
+        for echo in &self.echoes {
+            let Some((place, QuickRead::Run(number))) = echo.ask.quick else {
+                self.note_echo(echo, (head, frame), bytes);
+                continue;
+            };
+            // As it stands on the wire, with its length: one copy.
+            let run = self.plain_reach(place, frame, frame.len());
+            let run = run.and_then(|at| Ok(at..past_run(number, frame, at, frame.len())?));
+            let run = run.ok().and_then(|run| frame.get(run));
+            bytes.extend_from_slice(run.unwrap_or_else(|| zeros(number)));
         }
     }
 
-    /// Notes the caller's id and what replies echo, as it stands on the wire; a field that the
-    /// frame does not carry is noted as zero or empty.
-    pub(crate) fn remember(&self, head: &Head, frame: &[u8], asked: &mut Asked) {
-        const ZEROS: [u8; 8] = [0; 8];
-        let frame = within(head, frame);
-        if let Some((_, number)) = self.id {
-            let id = head.id.of(frame).unwrap_or_default();
-            let id = if id.len() == number.bytes() {
-                id
-            } else {
-                &ZEROS
-            };
-            let id = id.get(..number.bytes()).unwrap_or_default();
-            asked.bytes.extend_from_slice(id);
-        }
-        for echo in &self.echoes {
-            let end = frame.len();
-            let at = self.reach(echo.place, frame, end).ok();
-            let found = at.and_then(|at| {
-                let behind = match echo.what {
-                    Echoed::Fixed(bytes) => at.saturating_add(bytes as usize),
-                    Echoed::Run(number) => past_run(number, frame, at, end).ok()?,
-                };
-                frame.get(at..behind)
-            });
-            match (found, echo.what) {
-                (Some(found), _) => asked.bytes.extend_from_slice(found),
-                (None, Echoed::Fixed(bytes)) => {
-                    let noted = asked.bytes.len().saturating_add(bytes as usize);
-                    asked.bytes.resize(noted, 0);
-                }
-                (None, Echoed::Run(number)) => {
-                    let empty = ZEROS.get(..number.bytes()).unwrap_or_default();
-                    asked.bytes.extend_from_slice(empty);
-                }
+    /// Notes who sent the request, and its id of whatever kind.
+    #[inline(never)]
+    fn note_id(&self, (head, frame): (&Head, &[u8]), bytes: &mut SmallVec<[u8; 48]>) {
+        bytes.push(u8::try_from(note_of(side_of(head))).unwrap_or(0));
+        let Some(id) = &self.id else { return };
+        let noted = head.id.of(frame).unwrap_or_default();
+        match id.bytes.map(usize::from) {
+            Some(width) if noted.len() == width => bytes.extend_from_slice(noted),
+            Some(width) => bytes.resize(bytes.len().saturating_add(width), 0),
+            None => {
+                bytes.push(u8::try_from(noted.len()).unwrap_or(0));
+                bytes.extend_from_slice(noted.get(..noted.len().min(255)).unwrap_or_default());
             }
+        }
+    }
+
+    /// Notes an echo that needs more than one look.
+    #[inline(never)]
+    fn note_echo(
+        &self,
+        echo: &Echo,
+        (head, frame): (&Head, &[u8]),
+        bytes: &mut SmallVec<[u8; 48]>,
+    ) {
+        let found = View::new(self, side_of(head), head, frame).value(echo.ask.field);
+        match (echo.width, found) {
+            (Some(width), found) => {
+                let number = match found {
+                    Some(Found::Number(number)) => number.to_le_bytes(),
+                    _ => [0; 16],
+                };
+                bytes.extend_from_slice(number.get(..usize::from(width)).unwrap_or_default());
+            }
+            (None, Some(Found::Bytes(text))) => note_text(Some(text), bytes),
+            (None, _) => note_text(None, bytes),
+        }
+    }
+
+    /// Where the id begins in what was remembered.
+    fn asked_id_at(&self) -> usize {
+        usize::from(self.quick.is_none())
+    }
+
+    /// Who sent the request that was remembered.
+    pub(crate) fn asked_side(&self, asked: &Asked) -> Side {
+        match asked.bytes.first() {
+            Some(1) if self.quick.is_none() => Side::Upstream,
+            _ => Side::Downstream,
+        }
+    }
+
+    /// The id that was remembered.
+    pub(crate) fn asked_id<'a>(&self, asked: &'a Asked) -> Option<&'a [u8]> {
+        noted_at(self.id.as_ref()?, asked, self.asked_id_at()).map(|(id, _)| id)
+    }
+
+    /// What was remembered as the n-th echo: a number as its bytes, the lowest first. `None` if
+    /// the request had no such text.
+    pub(crate) fn asked_echo<'a>(&self, asked: &'a Asked, index: usize) -> Option<&'a [u8]> {
+        let mut at = match &self.id {
+            Some(id) => noted_at(id, asked, self.asked_id_at())?.1,
+            None => self.asked_id_at(),
+        };
+        for (number, echo) in self.echoes.iter().enumerate() {
+            let (found, behind) = noted_echo(echo, asked, at)?;
+            if number == index {
+                return found;
+            }
+            at = behind;
+        }
+        None
+    }
+}
+
+/// Notes a text: its length in two bytes, then the text.
+#[inline]
+fn note_text(text: Option<&[u8]>, bytes: &mut SmallVec<[u8; 48]>) {
+    match text.map(|text| (u16::try_from(text.len()), text)) {
+        Some((Ok(len), text)) if len < NO_TEXT => {
+            bytes.extend_from_slice(&len.to_le_bytes());
+            bytes.extend_from_slice(text);
+        }
+        _ => bytes.extend_from_slice(&NO_TEXT.to_le_bytes()),
+    }
+}
+
+/// Whether a frame may carry the time that is left.
+fn carries_deadline(side: Side, head: &Head) -> bool {
+    side == Side::Downstream && matches!(head.kind, Kind::Request | Kind::OneWay)
+}
+
+/// The id that stands at `at` in what was remembered, and the offset behind it.
+fn noted_at<'a>(field: &IdField, asked: &'a Asked, at: usize) -> Option<(&'a [u8], usize)> {
+    let (start, len) = match field.bytes {
+        Some(width) => (at, usize::from(width)),
+        None => (at.saturating_add(1), usize::from(*asked.bytes.get(at)?)),
+    };
+    let behind = start.saturating_add(len);
+    Some((asked.bytes.get(start..behind)?, behind))
+}
+
+/// The echo that stands at `at` in what was remembered, and the offset behind it.
+fn noted_echo<'a>(echo: &Echo, asked: &'a Asked, at: usize) -> Option<(Option<&'a [u8]>, usize)> {
+    let bytes = asked.bytes.as_slice();
+    if let Some((_, QuickRead::Run(number))) = echo.ask.quick {
+        let behind = past_run(number, bytes, at, bytes.len()).ok()?;
+        let text = bytes.get(at.saturating_add(number.bytes())..behind)?;
+        return Some((Some(text), behind));
+    }
+    if let Some(width) = echo.width {
+        let behind = at.saturating_add(usize::from(width));
+        return Some((Some(bytes.get(at..behind)?), behind));
+    }
+    let start = at.saturating_add(2);
+    let len = u16::from_le_bytes(bytes.get(at..start)?.try_into().ok()?);
+    if len == NO_TEXT {
+        return Some((None, start));
+    }
+    let behind = start.saturating_add(usize::from(len));
+    Some((Some(bytes.get(start..behind)?), behind))
+}
+
+/// Writes `value` in as many groups as stand there, or as near below it as they hold.
+fn write_varint(number: Number, value: u64, out: &mut [u8], place: std::ops::Range<usize>) -> bool {
+    let Some(there) = out.get_mut(place) else {
+        return false;
+    };
+    let bits = u32::try_from(there.len()).unwrap_or(0).saturating_mul(7);
+    let max = 1u64
+        .checked_shl(bits)
+        .map_or(u64::MAX, |all| all.saturating_sub(1));
+    let max = if number.is_signed() { max >> 1 } else { max };
+    let mut bytes = Vec::new();
+    if !number.push(value.min(max), &mut bytes) || bytes.len() > there.len() {
+        return false;
+    }
+    pad_varint(number, &mut bytes, there.len());
+    there.copy_from_slice(&bytes);
+    true
+}
+
+/// Lengthens a varint by groups of zeros.
+fn pad_varint(number: Number, bytes: &mut Vec<u8>, len: usize) {
+    while bytes.len() < len {
+        if number.form == crate::number::Form::VarintBe {
+            bytes.insert(0, 0x80);
+        } else {
+            if let Some(last) = bytes.last_mut() {
+                *last |= 0x80;
+            }
+            bytes.push(0);
         }
     }
 }
 
+/// Writes `value` in as many decimal digits as stand there, or as near below it as they hold.
+fn write_digits(value: u64, out: &mut [u8], place: std::ops::Range<usize>) -> bool {
+    let Some(there) = out.get_mut(place) else {
+        return false;
+    };
+    let mut left = value;
+    for digit in there.iter_mut().rev() {
+        *digit = b'0'.saturating_add(u8::try_from(left % 10).unwrap_or(0));
+        left /= 10;
+    }
+    if left > 0 {
+        there.fill(b'9');
+    }
+    !there.is_empty()
+}
+
 /// The id's place lies behind the bytes that are there.
 #[cold]
-fn incomplete(head: &Head) -> EmitError {
+pub(crate) fn incomplete(head: &Head) -> EmitError {
     Malformed::new(head.id.start as usize, "the id cannot be replaced").into()
+}
+
+/// The deadline's place lies behind the bytes that are there.
+#[cold]
+fn unreachable() -> EmitError {
+    Malformed::new(0, "the deadline cannot be reached").into()
 }

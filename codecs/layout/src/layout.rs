@@ -37,6 +37,10 @@ impl Codec for Layout {
         &self.program.traits
     }
 
+    fn idempotent(&self) -> &[String] {
+        &self.program.idempotent
+    }
+
     fn sniff(&self, prefix: &[u8]) -> Sniff {
         self.program.sniff(prefix)
     }
@@ -45,11 +49,11 @@ impl Codec for Layout {
         &self,
         side: Side,
         limits: &Limits,
-        _state: &mut ScanState,
+        state: &mut ScanState,
         bytes: &[u8],
         heads: &mut Vec<Head>,
     ) -> Result<Scanned, Malformed> {
-        self.program.scan(side, limits, bytes, heads)
+        self.program.scan((side, limits), state, bytes, heads)
     }
 
     fn remember(&self, head: &Head, frame: &[u8], asked: &mut Asked) {
@@ -58,12 +62,12 @@ impl Codec for Layout {
 
     fn field<'a>(
         &self,
-        _side: Side,
+        side: Side,
         head: &Head,
         frame: &'a [u8],
         field: Field<'_>,
     ) -> Option<Value<'a>> {
-        self.program.field(head, frame, field)
+        self.program.field(side, head, frame, field)
     }
 
     fn classify(&self, head: &Head, frame: &[u8]) -> Verdict {
@@ -78,7 +82,7 @@ impl Codec for Layout {
         rewrite: &Rewrite<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), EmitError> {
-        self.program.emit(side, head, frame, rewrite, out)
+        self.program.emit(side, (head, frame), rewrite, out)
     }
 
     fn say(&self, what: &Say<'_>, out: &mut Vec<u8>) -> Result<(), CannotSay> {

@@ -22,19 +22,30 @@
     )
 )]
 
+mod checksum;
+mod id;
 mod number;
 mod pattern;
 mod raw;
+mod stop;
 
 mod check;
 mod program;
 
 mod layout;
+
+mod group;
+mod read;
+mod walk;
+
+mod head;
 mod scan;
 
 mod ask;
 mod copy;
+mod mend;
 mod speak;
+mod write;
 
 pub use layout::Layout;
 pub use weft_ron::Complaint;

@@ -1,21 +1,26 @@
 //! Finding frames. Knows offsets; what the fields are for is not asked here.
 
-use weft_codec::{Cut, Effect, Head, Kind, Limits, Malformed, Scanned, Side, Sniff, Span};
+use weft_codec::{Cut, Head, Kind, Limits, Malformed, ScanState, Scanned, Side, Sniff, Span};
 
-use crate::program::{Base, Extent, Kinds, Meaning, Place, Program, Stop, in_ranges, read};
+use crate::number::Number;
+use crate::program::{Base, Kinds, Length, Meaning, Place, Program, Quick, in_ranges};
+use crate::stop::Stop;
+
+/// The note of a head that says who sent the frame.
+const NOTE_UPSTREAM: u32 = 1;
 
 /// What a frame is, before all of it is there.
 #[derive(Clone, Copy, Debug)]
-struct Outline {
-    frame_bytes: u32,
-    kind: Kind,
-    id: Span,
-    id_value: u64,
+pub(crate) struct Outline {
+    pub(crate) frame_bytes: u32,
+    pub(crate) kind: Kind,
+    pub(crate) id: Span,
+    pub(crate) id_value: u64,
 }
 
 /// Why there is no outline.
 #[derive(Clone, Copy, Debug)]
-enum Hold {
+pub(crate) enum Hold {
     /// So many bytes of the frame must be there.
     Need(usize),
     /// The byte at this offset of the frame is wrong.
@@ -24,13 +29,18 @@ enum Hold {
 
 /// What is wrong. Words are made only once a stream has ended by it.
 #[derive(Clone, Copy, Debug)]
-enum Wrong {
+pub(crate) enum Wrong {
     Magic(usize),
+    LateMagic(usize),
     Kind(u64),
+    NoKind,
     Short(u64),
     Long { bytes: u64, limit: u32 },
     Overrun,
+    Twice,
     Head(u32),
+    Id,
+    Sum { index: usize, expected: u64 },
 }
 
 impl From<Stop> for Hold {
@@ -38,7 +48,27 @@ impl From<Stop> for Hold {
         match stop {
             Stop::Need(bytes) => Self::Need(bytes),
             Stop::Beyond(at) => Self::Wrong(at, Wrong::Overrun),
+            Stop::Twice(at) => Self::Wrong(at, Wrong::Twice),
+            Stop::Absent => Self::Wrong(0, Wrong::Overrun),
         }
+    }
+}
+
+/// The note that says who sent a frame.
+pub(crate) fn note_of(side: Side) -> u32 {
+    match side {
+        Side::Downstream => 0,
+        Side::Upstream => NOTE_UPSTREAM,
+    }
+}
+
+/// Who sent the frame of a head.
+pub(crate) fn side_of(head: &Head) -> Side {
+    let [note, ..] = head.notes;
+    if note & NOTE_UPSTREAM == 0 {
+        Side::Downstream
+    } else {
+        Side::Upstream
     }
 }
 
@@ -46,8 +76,8 @@ impl Program {
     /// Finds the heads of all frames in `bytes`: see [`weft_codec::Codec::scan`].
     pub(crate) fn scan(
         &self,
-        side: Side,
-        limits: &Limits,
+        (side, limits): (Side, &Limits),
+        state: &mut ScanState,
         bytes: &[u8],
         heads: &mut Vec<Head>,
     ) -> Result<Scanned, Malformed> {
@@ -61,58 +91,103 @@ impl Program {
             if rest.is_empty() {
                 return Ok(held(self.magic_end()));
             }
-            let found = self
-                .outline(side, limits, rest)
-                .and_then(|outline| Ok((outline, self.head_bytes(limits, &outline, rest)?)));
-            let (outline, head_bytes) = match found {
-                Ok(found) => found,
+            let Ok(start) = u32::try_from(at) else {
+                return Ok(held(self.magic_end()));
+            };
+            let found = match &self.quick {
+                Some(quick) => {
+                    self.quick_outline(quick, (side, limits), rest)
+                        .and_then(|outline| {
+                            let head_bytes = self.head_bytes(limits, &outline, rest)?;
+                            heads.push(Head {
+                                start,
+                                frame_bytes: outline.frame_bytes,
+                                head_bytes,
+                                id: outline.id,
+                                id_value: outline.id_value,
+                                kind: outline.kind,
+                                cut: self.cut(),
+                                notes: [note_of(side), 0, 0, 0],
+                                ..Head::default()
+                            });
+                            Ok(outline.frame_bytes)
+                        })
+                }
+                None => self.full_head((side, limits), state, rest).map(|head| {
+                    heads.push(Head { start, ..head });
+                    head.frame_bytes
+                }),
+            };
+            match found {
+                Ok(frame_bytes) => at = at.saturating_add(frame_bytes as usize),
                 Err(Hold::Need(need)) => return Ok(held(need)),
                 Err(Hold::Wrong(byte, wrong)) => {
                     return Err(self.complain(at, byte, wrong, rest));
                 }
-            };
-            let Ok(start) = u32::try_from(at) else {
-                return Ok(held(self.magic_end()));
-            };
-            heads.push(Head {
-                start,
-                frame_bytes: outline.frame_bytes,
-                head_bytes,
-                id: outline.id,
-                id_value: outline.id_value,
-                kind: outline.kind,
-                cut: self.cut(),
-                effect: Effect::Stateless,
-                ..Head::default()
-            });
-            at = at.saturating_add(outline.frame_bytes as usize);
+            }
         }
     }
 
     /// Whether the first bytes of a connection are of this protocol.
     pub(crate) fn sniff(&self, prefix: &[u8]) -> Sniff {
-        match self.outline(Side::Downstream, &Limits::default(), prefix) {
-            Ok(outline) if matches!(outline.kind, Kind::Answer | Kind::Pong | Kind::Push) => {
-                Sniff::No
-            }
+        let limits = Limits::default();
+        let kind = match &self.quick {
+            Some(quick) => self
+                .quick_outline(quick, (Side::Downstream, &limits), prefix)
+                .map(|outline| Some(outline.kind)),
+            None => self.sniffed_kind(&limits, prefix),
+        };
+        match kind {
+            Ok(Some(Kind::Answer | Kind::Pong | Kind::Push)) => Sniff::No,
             Ok(_) => Sniff::Yes,
             Err(Hold::Need(bytes)) => Sniff::Need(bytes),
             Err(Hold::Wrong(..)) => Sniff::No,
         }
     }
 
-    /// Frames with a body can be passed on before it is complete.
-    fn cut(&self) -> Cut {
-        if self.body.is_some() {
-            Cut::Cuttable
-        } else {
+    /// Whether frames can be passed on before they are complete.
+    pub(crate) fn cut(&self) -> Cut {
+        if self.bodies.is_empty() {
             Cut::Whole
+        } else {
+            Cut::Cuttable
         }
     }
 
     /// Reads extent, kind and id of the frame at the beginning of `rest`.
-    #[inline]
-    fn outline(&self, side: Side, limits: &Limits, rest: &[u8]) -> Result<Outline, Hold> {
+    #[inline(always)]
+    fn quick_outline(
+        &self,
+        quick: &Quick,
+        (side, limits): (Side, &Limits),
+        rest: &[u8],
+    ) -> Result<Outline, Hold> {
+        self.first_look(rest)?;
+        let head_max = limits.head_bytes_max as usize;
+        let frame_bytes = match &quick.length {
+            Some(length) => self.quick_length(length, limits, rest)?,
+            None => self.within_limits(0, u64::from(self.frame_bytes_min), limits)?,
+        };
+        let end = head_max.min(frame_bytes as usize);
+        let kind = self.quick_kind(side, rest, end)?;
+        let (id, id_value) = match quick.id {
+            None => (Span::default(), 0),
+            Some((at, number)) => {
+                let value = number.read_plain(rest, at as usize, end)?;
+                (Span::new(at, u32::from(number.width)), value)
+            }
+        };
+        Ok(Outline {
+            frame_bytes,
+            kind,
+            id,
+            id_value,
+        })
+    }
+
+    /// Waits for the first bytes and compares the constants in them.
+    #[inline(always)]
+    pub(crate) fn first_look(&self, rest: &[u8]) -> Result<(), Hold> {
         if rest.len() < self.first_look {
             return Err(self.early(rest));
         }
@@ -122,25 +197,7 @@ impl Program {
                 return Err(Hold::Wrong(magic.at, Wrong::Magic(index)));
             }
         }
-        let head_max = limits.head_bytes_max as usize;
-        let frame_bytes = self.frame_bytes(limits, rest)?;
-        let end = head_max.min(frame_bytes as usize);
-        let kind = self.kind(side, rest, end)?;
-        let (id, id_value) = match self.id {
-            None => (Span::default(), 0),
-            Some((place, number)) => {
-                let at = self.reach(place, rest, end)?;
-                let value = read(number, rest, at, end)?;
-                let start = u32::try_from(at).map_err(|_| Hold::Wrong(0, Wrong::Overrun))?;
-                (Span::new(start, u32::from(number.width)), value)
-            }
-        };
-        Ok(Outline {
-            frame_bytes,
-            kind,
-            id,
-            id_value,
-        })
+        Ok(())
     }
 
     /// What can be said of too few bytes: a wrong first constant is wrong at once. Like every
@@ -165,33 +222,29 @@ impl Program {
         })
     }
 
-    /// The length of the frame, within the limits.
-    #[inline]
-    fn frame_bytes(&self, limits: &Limits, rest: &[u8]) -> Result<u32, Hold> {
+    /// The length of a frame whose length stands at a constant offset.
+    #[inline(always)]
+    fn quick_length(&self, length: &Length, limits: &Limits, rest: &[u8]) -> Result<u32, Hold> {
         let head_max = limits.head_bytes_max as usize;
-        let (at, bytes) = match self.extent {
-            Extent::Fields(end) => {
-                let end = self.reach(end, rest, head_max)?;
-                (0, u64::try_from(end).unwrap_or(u64::MAX))
-            }
-            Extent::Length {
-                place,
-                number,
-                base,
-                more,
-                fewer,
-            } => {
-                let at = self.reach(place, rest, head_max)?;
-                let value = read(number, rest, at, head_max)?;
-                let base = match base {
-                    Base::Frame => 0,
-                    Base::Rest => at.saturating_add(number.bytes()),
-                    Base::Body(body) => self.reach(body, rest, head_max)?,
-                };
-                let counted = value.saturating_add(more).saturating_add(base as u64);
-                (at, counted.saturating_sub(fewer))
-            }
+        let at = length.place.bytes as usize;
+        let value = length.number.read_plain(rest, at, head_max)?;
+        let behind = at.saturating_add(length.number.bytes());
+        let body = match length.base {
+            Base::Body(body) => self.plain_reach(body, rest, head_max)?,
+            _ => 0,
         };
+        let bytes = Self::counted(length, (behind, value), body);
+        self.within_limits(at, bytes, limits)
+    }
+
+    /// A frame's length, if it is one.
+    #[inline(always)]
+    pub(crate) fn within_limits(
+        &self,
+        at: usize,
+        bytes: u64,
+        limits: &Limits,
+    ) -> Result<u32, Hold> {
         match u32::try_from(bytes) {
             _ if bytes < u64::from(self.frame_bytes_min) => {
                 Err(Hold::Wrong(at, Wrong::Short(bytes)))
@@ -204,46 +257,38 @@ impl Program {
         }
     }
 
-    /// What the frame is.
-    #[inline]
-    fn kind(&self, side: Side, rest: &[u8], end: usize) -> Result<Kind, Hold> {
+    /// What the frame is, by an integer at a constant offset.
+    #[inline(always)]
+    fn quick_kind(&self, side: Side, rest: &[u8], end: usize) -> Result<Kind, Hold> {
         let (at, value, meaning) = match &self.kinds {
-            Kinds::Direction => return Ok(by_direction(side)),
+            Kinds::Direction | Kinds::Rules(_) => return Ok(by_direction(side)),
             Kinds::Byte { place, meanings } => {
-                let at = self.reach(*place, rest, end)?;
-                let value = match rest.get(at) {
-                    Some(value) if at < end => *value,
-                    _ if at < end => return Err(Hold::Need(at.saturating_add(1))),
-                    _ => return Err(Hold::Wrong(at, Wrong::Overrun)),
-                };
-                let meaning = meanings.get(usize::from(value));
-                (at, u64::from(value), meaning)
+                let at = place.bytes as usize;
+                let value = Number::big(1).read_plain(rest, at, end)?;
+                let index = usize::try_from(value).unwrap_or(0);
+                (at, value, meanings.get(index))
             }
             Kinds::Ranges {
                 place,
                 number,
                 ranges,
             } => {
-                let at = self.reach(*place, rest, end)?;
-                let value = read(*number, rest, at, end)?;
-                (at, value, in_ranges(ranges, value))
+                let at = place.bytes as usize;
+                let value = number.read(rest, at, end)?;
+                (at, value, in_ranges(ranges, number.value(value)))
             }
         };
-        match meaning {
-            Some(Meaning::Is(kind)) => Ok(*kind),
-            Some(Meaning::Message) => Ok(by_direction(side)),
-            Some(Meaning::Unknown) | None => Err(Hold::Wrong(at, Wrong::Kind(value))),
-        }
+        kind_of(side, meaning.copied()).ok_or(Hold::Wrong(at, Wrong::Kind(value)))
     }
 
     /// How much of the frame is its head: all of it, unless it is long enough to be cut through.
-    #[inline]
+    #[inline(always)]
     fn head_bytes(&self, limits: &Limits, outline: &Outline, rest: &[u8]) -> Result<u32, Hold> {
         let frame_bytes = outline.frame_bytes;
         if frame_bytes > limits.cut_through_bytes
-            && let Some(body) = self.body
+            && let Some(body) = self.bodies.first()
         {
-            return self.cut_head_bytes(limits, frame_bytes, body, rest);
+            return self.cut_head_bytes(limits, frame_bytes, *body, rest);
         }
         if rest.len() < frame_bytes as usize {
             return Err(Hold::Need(frame_bytes as usize));
@@ -261,37 +306,33 @@ impl Program {
         rest: &[u8],
     ) -> Result<u32, Hold> {
         let end = limits.head_bytes_max.min(frame_bytes);
-        let head = match self.reach(body, rest, end as usize) {
-            Err(Stop::Beyond(at)) if end < frame_bytes => {
-                return Err(Hold::Wrong(at, Wrong::Head(end)));
-            }
-            reached => reached?,
-        };
-        if rest.len() >= frame_bytes as usize {
-            return Ok(frame_bytes);
-        }
-        if rest.len() < head {
-            return Err(Hold::Need(head));
-        }
-        u32::try_from(head).map_err(|_| Hold::Wrong(0, Wrong::Overrun))
+        let reached = self.plain_reach(body, rest, end as usize);
+        head_of(reached, (end, frame_bytes), rest)
     }
 
     /// The complaint in words.
     #[cold]
     fn complain(&self, start: usize, byte: usize, wrong: Wrong, rest: &[u8]) -> Malformed {
         let name = &self.name;
+        let constant = |expected: &[u8]| {
+            let there = rest.get(byte..).unwrap_or_default();
+            let found = there.get(..expected.len()).unwrap_or(there);
+            format!(
+                "not a frame of {name}: `{}` stands where `{}` must",
+                found.escape_ascii(),
+                expected.escape_ascii()
+            )
+        };
         let reason = match wrong {
             Wrong::Magic(index) => {
-                let expected = self.magics.get(index).map_or(&[][..], |magic| &magic.bytes);
-                let there = rest.get(byte..).unwrap_or_default();
-                let found = there.get(..expected.len()).unwrap_or(there);
-                format!(
-                    "not a frame of {name}: `{}` stands where `{}` must",
-                    found.escape_ascii(),
-                    expected.escape_ascii()
-                )
+                constant(self.magics.get(index).map_or(&[][..], |magic| &magic.bytes))
+            }
+            Wrong::LateMagic(index) => {
+                let magic = self.late_magics.get(index);
+                constant(magic.map_or(&[][..], |(_, bytes)| bytes))
             }
             Wrong::Kind(value) => format!("{name} has no kind of frame with the value {value}"),
+            Wrong::NoKind => format!("no kind of frame that {name} has fits these fields"),
             Wrong::Short(bytes) => format!(
                 "the length makes a frame of {bytes} bytes, but {name} has none below {}",
                 self.frame_bytes_min
@@ -302,8 +343,15 @@ impl Program {
             Wrong::Overrun => "a field that begins here reaches past its frame, or past the \
                                limit for heads"
                 .to_owned(),
+            Wrong::Twice => "the id stands here a second time".to_owned(),
             Wrong::Head(limit) => {
                 format!("the head reaches past the limit of {limit} bytes for heads")
+            }
+            Wrong::Id => "the id that begins here is empty or too long".to_owned(),
+            Wrong::Sum { index, expected } => {
+                let algorithm = self.sums.get(index).map(|sum| sum.algorithm);
+                let algorithm = algorithm.map_or_else(String::new, |one| format!("{one:?}"));
+                format!("the checksum is wrong: {algorithm} over this frame is {expected:#x}")
             }
         };
         // A length may claim more than is there; the offset may not.
@@ -312,8 +360,39 @@ impl Program {
     }
 }
 
+/// The head of a frame that is cut through, whose body was looked for up to `end`.
+pub(crate) fn head_of(
+    reached: Result<usize, Stop>,
+    (end, frame_bytes): (u32, u32),
+    rest: &[u8],
+) -> Result<u32, Hold> {
+    let head = match reached {
+        Err(Stop::Beyond(at)) if end < frame_bytes => {
+            return Err(Hold::Wrong(at, Wrong::Head(end)));
+        }
+        reached => reached?,
+    };
+    if rest.len() >= frame_bytes as usize {
+        return Ok(frame_bytes);
+    }
+    if rest.len() < head {
+        return Err(Hold::Need(head));
+    }
+    u32::try_from(head).map_err(|_| Hold::Wrong(0, Wrong::Overrun))
+}
+
+/// The kind that a meaning stands for.
+#[inline]
+pub(crate) fn kind_of(side: Side, meaning: Option<Meaning>) -> Option<Kind> {
+    match meaning {
+        Some(Meaning::Is(kind)) => Some(kind),
+        Some(Meaning::Message) => Some(by_direction(side)),
+        Some(Meaning::Unknown) | None => None,
+    }
+}
+
 /// What a frame is that does not say it.
-fn by_direction(side: Side) -> Kind {
+pub(crate) fn by_direction(side: Side) -> Kind {
     match side {
         Side::Downstream => Kind::Request,
         Side::Upstream => Kind::Answer,
@@ -322,6 +401,6 @@ fn by_direction(side: Side) -> Kind {
 
 /// `bytes` begins with `constant`, which is short: a loop is cheaper than a call.
 #[inline]
-fn starts_with(bytes: &[u8], constant: &[u8]) -> bool {
+pub(crate) fn starts_with(bytes: &[u8], constant: &[u8]) -> bool {
     bytes.len() >= constant.len() && bytes.iter().zip(constant).all(|(a, b)| a == b)
 }

@@ -1,161 +1,132 @@
 //! The mesh's own frames, from the templates of a description.
 
-use weft_codec::{Asked, CannotSay, ProxyError, Say};
+use weft_codec::{Asked, CannotSay, ProxyError, Say, Side};
 
-use crate::number::Number;
-use crate::program::{Base, Echoed, Extent, Piece, Program, Template, past_run};
+use crate::program::{Program, Source, Template};
+use crate::write::Writer;
 
 /// What a template is filled with.
-struct Filling<'a> {
-    /// The id as bytes of the wire; else `id_value`.
-    asked: Option<&'a Asked>,
-    id_value: u64,
-    words: &'a str,
+#[derive(Clone, Copy)]
+pub(crate) struct Filling<'a> {
+    pub(crate) program: &'a Program,
+    pub(crate) template: &'a Template,
+    /// The request, whose id and echoes are used; else `id`.
+    pub(crate) asked: Option<&'a Asked>,
+    pub(crate) id: u64,
+    pub(crate) words: &'a str,
     /// The number of the proxy error, from 0.
-    error: u64,
+    pub(crate) error: u64,
+    /// Who says it.
+    pub(crate) side: Side,
 }
 
-/// Where what the length counts begins and ends, as offsets in the output.
-#[derive(Default)]
-struct Marks {
-    length: Option<usize>,
-    body: Option<usize>,
+/// The bytes that fill a text.
+pub(crate) enum Filled<'a> {
+    Bytes(&'a [u8]),
+    Digits(String),
+    Words(&'a str),
+    Nothing,
 }
 
 impl Program {
     /// Appends the bytes of `what`: see [`weft_codec::Codec::say`].
     pub(crate) fn say(&self, what: &Say<'_>, out: &mut Vec<u8>) -> Result<(), CannotSay> {
-        let mut filling = Filling {
-            asked: None,
-            id_value: 0,
-            words: "",
-            error: 0,
+        let (template, asked, id) = match what {
+            Say::Error { asked, .. } => (&self.error, Some(*asked), 0),
+            Say::Pong { asked } => (&self.pong, Some(*asked), 0),
+            Say::Ping { id } => (&self.ping, None, *id),
+            Say::Cancel { id } => (&self.cancel, None, *id),
+            Say::GoAway => (&self.go_away, None, 0),
+            Say::Local { .. } => (&None, None, 0),
         };
-        let template = match what {
-            Say::Error {
-                error,
-                words,
-                asked,
-            } => {
-                filling.asked = Some(asked);
-                filling.words = words;
-                filling.error = (0..)
-                    .zip(ProxyError::ALL)
-                    .find(|(_, one)| one == error)
-                    .map_or(0, |(number, _)| number);
-                &self.error
-            }
-            Say::Pong { asked } => {
-                filling.asked = Some(asked);
-                &self.pong
-            }
-            Say::Ping { id } => {
-                filling.id_value = *id;
-                &self.ping
-            }
-            Say::Local { .. } | Say::GoAway | Say::Cancel { .. } => &None,
+        let template = template.as_ref().ok_or(CannotSay)?;
+        let (words, error) = match what {
+            Say::Error { error, words, .. } => (*words, number_of(*error)),
+            _ => ("", 0),
+        };
+        let side = match (template.side, asked) {
+            (Some(side), _) => side,
+            (None, Some(asked)) => match self.asked_side(asked) {
+                Side::Downstream => Side::Upstream,
+                Side::Upstream => Side::Downstream,
+            },
+            (None, None) => Side::Downstream,
+        };
+        let filling = Filling {
+            program: self,
+            template,
+            asked,
+            id,
+            words,
+            error,
+            side,
         };
         let begin = out.len();
-        let filled = template
-            .as_ref()
-            .and_then(|template| self.fill(template, &filling, out));
-        if filled.is_none() {
+        let said = Writer::new(filling, out).write();
+        let said = said.filter(|()| self.mend_sums(side, begin, out).is_ok());
+        if said.is_none() {
             out.truncate(begin);
         }
-        filled.ok_or(CannotSay)
-    }
-
-    /// Appends the frame, or `None` if something does not fit; then part of it may be there.
-    fn fill(&self, template: &Template, filling: &Filling<'_>, out: &mut Vec<u8>) -> Option<()> {
-        let begin = out.len();
-        let mut marks = Marks::default();
-        for piece in &template.parts {
-            match piece {
-                Piece::Bytes(bytes) => out.extend_from_slice(bytes),
-                Piece::Id(number) => match filling.asked {
-                    Some(asked) => out.extend_from_slice(asked.bytes.get(..number.bytes())?),
-                    None => number.push(filling.id_value, out).then_some(())?,
-                },
-                Piece::Status {
-                    number,
-                    first,
-                    each,
-                } => {
-                    let more = if *each { filling.error } else { 0 };
-                    let status = first.checked_add(more)?;
-                    number.push(status, out).then_some(())?;
-                }
-                Piece::Echo(index) => {
-                    out.extend_from_slice(self.remembered(filling.asked?, *index)?);
-                }
-                Piece::Length => {
-                    marks.length = Some(out.len());
-                    if let Extent::Length { number, .. } = self.extent {
-                        number.push(0, out).then_some(())?;
-                    }
-                }
-                Piece::Words(number) => {
-                    let words = cut_to(filling.words, *number);
-                    number.push(words.len() as u64, out).then_some(())?;
-                    out.extend_from_slice(words.as_bytes());
-                }
-                Piece::Body { words } => {
-                    marks.body = Some(out.len());
-                    if *words {
-                        out.extend_from_slice(filling.words.as_bytes());
-                    }
-                }
-            }
-        }
-        self.fill_length(begin, &marks, out)
-    }
-
-    /// Writes the length of the frame that begins at `begin` and ends with the output.
-    fn fill_length(&self, begin: usize, marks: &Marks, out: &mut [u8]) -> Option<()> {
-        let Extent::Length {
-            number,
-            base,
-            more,
-            fewer,
-            ..
-        } = self.extent
-        else {
-            return Some(());
-        };
-        let at = marks.length?;
-        let from = match base {
-            Base::Frame => begin,
-            Base::Rest => at.checked_add(number.bytes())?,
-            Base::Body(_) => marks.body?,
-        };
-        let counted = out.len().checked_sub(from)? as u64;
-        let value = counted.checked_add(fewer)?.checked_sub(more)?;
-        number.write(value, out, at).then_some(())
-    }
-
-    /// What was remembered as the n-th echo, as it stood on the wire.
-    fn remembered<'a>(&self, asked: &'a Asked, index: usize) -> Option<&'a [u8]> {
-        let bytes = asked.bytes.as_slice();
-        let mut at = self.id.map_or(0, |(_, number)| number.bytes());
-        for (number, echo) in self.echoes.iter().enumerate() {
-            let behind = match echo.what {
-                Echoed::Fixed(bytes) => at.checked_add(bytes as usize)?,
-                Echoed::Run(prefix) => past_run(prefix, bytes, at, bytes.len()).ok()?,
-            };
-            if number == index {
-                return bytes.get(at..behind);
-            }
-            at = behind;
-        }
-        None
+        said.ok_or(CannotSay)
     }
 }
 
-/// As many words as the integer before them can count.
-fn cut_to(words: &str, number: Number) -> &str {
-    let mut bytes = usize::try_from(number.max()).map_or(words.len(), |max| max.min(words.len()));
-    while !words.is_char_boundary(bytes) {
-        bytes = bytes.saturating_sub(1);
+/// The number of a proxy error, from 0.
+fn number_of(error: ProxyError) -> u64 {
+    (0..)
+        .zip(ProxyError::ALL)
+        .find(|(_, one)| *one == error)
+        .map_or(0, |(number, _)| number)
+}
+
+impl<'a> Filling<'a> {
+    fn source(&self, field: usize) -> Option<&'a Source> {
+        self.template.sources.get(field)?.as_ref()
     }
-    words.get(..bytes).unwrap_or_default()
+
+    /// Whether the template fills a field.
+    pub(crate) fn fills(&self, field: usize) -> bool {
+        match self.source(field) {
+            None => false,
+            Some(Source::Echo(index)) => self.echo(*index).is_some(),
+            Some(_) => true,
+        }
+    }
+
+    fn echo(&self, index: usize) -> Option<&'a [u8]> {
+        self.program.asked_echo(self.asked?, index)
+    }
+
+    /// The number that fills a field; 0 if the template does not.
+    pub(crate) fn number(&self, field: usize) -> Option<u64> {
+        Some(match self.source(field) {
+            None | Some(Source::Words | Source::Text(_)) => 0,
+            Some(Source::Is(value)) => *value,
+            Some(Source::Status(first, each)) => {
+                first.checked_add(if *each { self.error } else { 0 })?
+            }
+            Some(Source::Echo(index)) => {
+                let bytes = self.echo(*index)?;
+                let join = |value: u64, byte: &u8| value.wrapping_shl(8) | u64::from(*byte);
+                bytes.iter().rev().fold(0, join)
+            }
+        })
+    }
+
+    /// The bytes that fill a text.
+    pub(crate) fn text(&self, field: usize) -> Filled<'a> {
+        match self.source(field) {
+            None => Filled::Nothing,
+            Some(Source::Words) => Filled::Words(self.words),
+            Some(Source::Text(bytes)) => Filled::Bytes(bytes),
+            Some(Source::Echo(index)) => match self.echo(*index) {
+                Some(bytes) => Filled::Bytes(bytes),
+                None => Filled::Nothing,
+            },
+            Some(Source::Is(_) | Source::Status(..)) => {
+                let number = self.number(field).unwrap_or(0);
+                Filled::Digits(number.to_string())
+            }
+        }
+    }
 }

@@ -1,347 +1,387 @@
-//! The fields of a frame: where each stands, and where the frame ends.
+//! The fields of a frame, one after another: where each stands, and how it is written.
 
 use weft_ron::Step;
 
 use super::Checker;
+use super::shape::{Holds, Shape, Slot};
 use crate::number::Number;
-use crate::program::{Base, Entries, Extent, Magic, Place, Stride, Varying};
-use crate::raw::{self, Counts, Field, Part, Protocol};
-
-/// A field with its place.
-#[derive(Debug)]
-pub(super) struct Slot {
-    /// Its name; empty for constants.
-    pub(super) name: String,
-    /// Where it begins.
-    pub(super) place: Place,
-    pub(super) holds: Holds,
-}
-
-/// What a field holds.
-#[derive(Debug)]
-pub(super) enum Holds {
-    Magic(Vec<u8>),
-    Enum(Number),
-    Int(Number),
-    Id(Number),
-    Length(Number),
-    /// Bytes behind their count.
-    Run(Number),
-    /// So many bytes.
-    Fixed(u32),
-    Map(Entries),
-    Body,
-}
-
-impl Holds {
-    /// The word of the language, with its article, for complaints.
-    pub(super) fn word(&self) -> &'static str {
-        match self {
-            Self::Magic(_) => "a Magic",
-            Self::Enum(_) => "an Enum",
-            Self::Int(_) => "an Int",
-            Self::Id(_) => "the Id",
-            Self::Length(_) => "the Length",
-            Self::Run(_) => "a Str or Bytes with a length",
-            Self::Fixed(_) => "a Str or Bytes of fixed length",
-            Self::Map(_) => "a Map",
-            Self::Body => "the Body",
-        }
-    }
-
-    /// The integer that it is, if it is one.
-    pub(super) fn number(&self) -> Option<Number> {
-        match self {
-            Self::Enum(number) | Self::Int(number) | Self::Id(number) | Self::Length(number) => {
-                Some(*number)
-            }
-            _ => None,
-        }
-    }
-
-    /// Its fewest bytes.
-    fn bytes_min(&self) -> u32 {
-        match self {
-            Self::Magic(bytes) => u32::try_from(bytes.len()).unwrap_or(u32::MAX),
-            Self::Enum(number)
-            | Self::Int(number)
-            | Self::Id(number)
-            | Self::Length(number)
-            | Self::Run(number) => u32::from(number.width),
-            Self::Fixed(bytes) => *bytes,
-            Self::Map(entries) => u32::from(entries.count.width),
-            Self::Body => 0,
-        }
-    }
-}
-
-impl Slot {
-    /// The place and integer of a field that is one.
-    pub(super) fn placed_number(&self) -> Option<(Place, Number)> {
-        Some((self.place, self.holds.number()?))
-    }
-}
-
-/// The frame with everything placed.
-#[derive(Debug, Default)]
-pub(super) struct Shape {
-    pub(super) slots: Vec<Slot>,
-    pub(super) strides: Vec<Stride>,
-    pub(super) magics: Vec<Magic>,
-    /// `None` only after a complaint.
-    pub(super) extent: Option<Extent>,
-    pub(super) body: Option<Place>,
-    pub(super) frame_bytes_min: u32,
-}
-
-impl Shape {
-    /// The id's field.
-    pub(super) fn id(&self) -> Option<&Slot> {
-        let mut slots = self.slots.iter();
-        slots.find(|slot| matches!(slot.holds, Holds::Id(_)))
-    }
-
-    /// The field of the frame's kind, with its index.
-    pub(super) fn kind(&self) -> Option<(usize, &Slot)> {
-        let mut slots = self.slots.iter().enumerate();
-        slots.find(|(_, slot)| matches!(slot.holds, Holds::Enum(_)))
-    }
-}
+use crate::program::{
+    Condition, Field, Magic, NEST_MAX, Part, Place, STRIDES_MAX, Spot, Stride, Varying, What, Where,
+};
+use crate::raw::{self, Protocol};
 
 /// The largest field of fixed length, in bytes: well below the limit for heads.
-const FIXED_BYTES_MAX: u32 = 4096;
+pub(super) const FIXED_BYTES_MAX: u32 = 4096;
 
 /// The most fields that a frame may have: it bounds every walk over a program.
 const FIELDS_MAX: usize = 256;
 
-impl Checker<'_> {
-    /// Places every field.
-    pub(super) fn frame(&mut self, raw: &Protocol) -> Shape {
-        let mut shape = Shape::default();
-        let mut place = Place::default();
-        if !(1..=FIELDS_MAX).contains(&raw.frame.len()) {
-            self.refuse(
-                &[Step::Field("frame")],
-                format!("a frame of {} fields", raw.frame.len()),
-                format!("list 1 to {FIELDS_MAX} in wire order: [Length(…), Id(…), Body(…)]"),
-            );
-        }
-        for (index, field) in raw.frame.iter().enumerate() {
-            let path = [Step::Field("frame"), Step::Index(index)];
-            self.field_name(&shape, field, &path);
-            self.field_order(&shape, field, &path);
-            let holds = self.holds(raw, field, &path);
-            shape.frame_bytes_min = shape.frame_bytes_min.saturating_add(holds.bytes_min());
-            if let Holds::Magic(bytes) = &holds {
-                self.magic(&mut shape, place, bytes, &path);
-            }
-            if matches!(holds, Holds::Body) {
-                shape.body = Some(place);
-            }
-            let begins = place;
-            place = behind(place, &holds, &mut shape.strides);
-            shape.slots.push(Slot {
-                name: field.name().unwrap_or_default().to_owned(),
-                place: begins,
-                holds,
-            });
-        }
-        shape.extent = self.extent(raw, &shape, place);
-        shape
-    }
+/// Builds the shape of a frame.
+pub(super) struct Builder<'c, 't, 'r> {
+    pub(super) checker: &'c mut Checker<'t>,
+    pub(super) raw: &'r Protocol,
+    pub(super) shape: Shape,
+    /// Where the next field begins.
+    pub(super) place: Place,
+    /// Where the description is.
+    pub(super) path: Vec<Step<'r>>,
+    /// The arms around it.
+    pub(super) ways: Vec<(usize, usize)>,
+    /// Forks so far; the first is the direction.
+    pub(super) forks: usize,
+    /// The sections around it, as numbers of their strides.
+    pub(super) within: Vec<u16>,
+    /// The conditions of the arms around it.
+    pub(super) conditions: Vec<Condition>,
+    /// The branch and the part that an Opaque must lead to the body.
+    pub(super) opaque: Option<(usize, usize)>,
+    /// Where the Enum stands in the description.
+    pub(super) kinds: Option<Vec<Step<'r>>>,
+    /// How deep the description is nested.
+    pub(super) depth: usize,
+    /// Checksums over named fields, to be placed when all fields are.
+    pub(super) spans: Vec<(usize, Vec<Step<'r>>, &'r str, &'r str)>,
+    /// Lengths, in the order of the shape's.
+    pub(super) lengths: Vec<Counting<'r>>,
+    /// Whether something reaches to the end of the frame.
+    pub(super) rest: bool,
+    fields_seen: usize,
+}
 
-    /// Names are unique and can be used in keys.
-    fn field_name(&mut self, shape: &Shape, field: &Field, path: &[Step<'_>]) {
-        let Some(name) = field.name() else { return };
-        let path = [path, &[Step::Index(0)]].concat();
-        if name.is_empty() || name.contains(['.', '*']) {
-            self.refuse(
-                &path,
-                format!("`{name}` is no name for a field: it is empty or holds `.` or `*`"),
-                "use letters, digits and `_`",
-            );
-        } else if shape.slots.iter().any(|slot| slot.name == name) {
-            self.refuse(
-                &path,
-                format!("two fields are named `{name}`"),
-                "give each its own name",
-            );
-        }
-    }
+/// A length as it is described.
+pub(super) struct Counting<'r> {
+    pub(super) path: Vec<Step<'r>>,
+    pub(super) name: &'r str,
+    /// The number of its name.
+    pub(super) slot: usize,
+    pub(super) part: raw::Part,
+}
 
-    /// One Id, Length, Enum and Body at most, and nothing behind the body.
-    fn field_order(&mut self, shape: &Shape, field: &Field, path: &[Step<'_>]) {
-        let has = |wanted: fn(&Holds) -> bool| shape.slots.iter().any(|slot| wanted(&slot.holds));
-        let (word, twice) = match field {
-            Field::Id(..) => ("Id", has(|holds| matches!(holds, Holds::Id(_)))),
-            Field::Length(..) => ("Length", has(|holds| matches!(holds, Holds::Length(_)))),
-            Field::Enum(..) => ("Enum", has(|holds| matches!(holds, Holds::Enum(_)))),
-            Field::Body(_) => ("Body", has(|holds| matches!(holds, Holds::Body))),
-            _ => ("", false),
+impl<'c, 't, 'r> Builder<'c, 't, 'r> {
+    /// Places every field of a description.
+    pub(super) fn build(checker: &'c mut Checker<'t>, raw: &'r Protocol) -> Self {
+        let mut builder = Self {
+            checker,
+            raw,
+            shape: Shape::default(),
+            place: Place::default(),
+            path: vec![Step::Field("frame")],
+            ways: Vec::new(),
+            forks: 1,
+            within: Vec::new(),
+            conditions: Vec::new(),
+            opaque: None,
+            kinds: None,
+            depth: 0,
+            spans: Vec::new(),
+            lengths: Vec::new(),
+            rest: false,
+            fields_seen: 0,
         };
-        if twice {
+        let bytes_min = builder.items(&raw.frame);
+        builder.shape.frame_bytes_min = bytes_min.max(1);
+        builder.shape.end = builder.place;
+        builder.finish();
+        builder
+    }
+
+    /// Keeps a complaint about the value at `steps` in the field that is being placed.
+    pub(super) fn refuse(
+        &mut self,
+        steps: &[Step<'_>],
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        let path = [&self.path[..], steps].concat();
+        self.checker.refuse(&path, message, help);
+    }
+
+    /// Places fields one after another. Answers their fewest bytes.
+    pub(super) fn items(&mut self, items: &'r [raw::Field]) -> u32 {
+        let mut bytes_min = 0u32;
+        if self.depth > NEST_MAX {
             self.refuse(
-                path,
-                format!("a frame has only one {word}"),
-                "describe the other as an Int, or as Bytes",
+                &[],
+                format!("fields stand more than {NEST_MAX} deep in one another"),
+                "describe what is inside as Bytes",
             );
+            return 0;
         }
-        if shape.body.is_none() || matches!(field, Field::Body(_)) {
-            return;
+        self.depth = self.depth.saturating_add(1);
+        for (index, item) in items.iter().enumerate() {
+            self.path.push(Step::Index(index));
+            self.fields_seen = self.fields_seen.saturating_add(1);
+            let begins = self.place;
+            if self.order(item) {
+                let bytes = self.item(item);
+                bytes_min = bytes_min.saturating_add(bytes);
+                self.trailer(item, begins);
+            }
+            self.path.pop();
         }
-        let name = field.name().unwrap_or("this constant");
-        match field {
-            Field::Length(..) => self.refuse(
-                path,
+        self.depth = self.depth.saturating_sub(1);
+        bytes_min
+    }
+
+    /// Places one field.
+    fn item(&mut self, item: &'r raw::Field) -> u32 {
+        let endian = self.raw.endian;
+        match item {
+            raw::Field::Magic(bytes) => self.magic(&bytes.0),
+            raw::Field::Enum(name, int, _) => {
+                if self.kinds.is_some() {
+                    self.refuse(
+                        &[],
+                        "a frame has only one Enum",
+                        "describe the other as an Int, or tell kinds with `kinds`",
+                    );
+                } else {
+                    self.kinds = Some(self.path.clone());
+                }
+                self.int(name, int.number(endian), Holds::Enum)
+            }
+            raw::Field::Int(name, int) => self.int(name, int.number(endian), Holds::Int),
+            raw::Field::Bits(name, int, bits) => self.bits(name, int.number(endian), &bits.0),
+            raw::Field::Id(name, id) => self.id(name, id),
+            raw::Field::Length(name, int, counts) => self.length(name, int.number(endian), *counts),
+            raw::Field::Str(name, extent) | raw::Field::Bytes(name, extent) => {
+                self.text_field(name, extent)
+            }
+            raw::Field::Map(name, amount, key, value, entries) => {
+                self.map(name, amount, (key, value), &entries.0)
+            }
+            raw::Field::List(name, amount, elements) => self.list(name, amount, elements),
+            raw::Field::Tlv(name, extent, tag, length, entries) => self.tlv(
+                name,
+                extent,
+                (tag.number(endian), length.number(endian)),
+                &entries.0,
+            ),
+            raw::Field::Proto(name, extent, entries) => self.proto(name, extent, &entries.0),
+            raw::Field::Section(name, extent, items) => self.section(name, extent, items),
+            raw::Field::If(when, then, otherwise) => self.fork_if(when, then, otherwise),
+            raw::Field::Switch(field, arms) => self.fork_switch(field, &arms.0),
+            raw::Field::Requests(items) => self.direction(weft_codec::Side::Downstream, items),
+            raw::Field::Answers(items) => self.direction(weft_codec::Side::Upstream, items),
+            raw::Field::Opaque(when) => self.opaque(when),
+            raw::Field::Body(name, extent) => self.body(name, extent.as_ref()),
+            raw::Field::Checksum(name, int, algorithm, over) => {
+                self.checksum(name, (int.number(endian), *algorithm), over)
+            }
+        }
+    }
+
+    /// What may stand behind the body: fields of fixed length, and forks between them. False if
+    /// this field may not stand here.
+    fn order(&mut self, item: &raw::Field) -> bool {
+        let body = self
+            .shape
+            .slots
+            .iter()
+            .find(|slot| slot.holds == Holds::Body);
+        if body.is_none_or(|body| body.excludes(&self.ways)) {
+            return true;
+        }
+        let before = self.checker.complaints.len();
+        let name = item.name().unwrap_or("this field").to_owned();
+        match item {
+            raw::Field::Magic(_)
+            | raw::Field::Checksum(..)
+            | raw::Field::If(..)
+            | raw::Field::Requests(_)
+            | raw::Field::Answers(_) => {}
+            raw::Field::Int(_, int) if int.number(self.raw.endian).is_fixed() => {}
+            raw::Field::Id(_, id) if self.id_bytes(id).is_some() => {}
+            raw::Field::Body(..) => self.refuse(
+                &[],
+                "a frame has only one Body",
+                "describe the other as Bytes before it",
+            ),
+            raw::Field::Length(..) => self.refuse(
+                &[],
                 format!("the length `{name}` stands behind the body that it measures"),
                 format!("move `{name}` before the Body: its end cannot be found otherwise"),
             ),
-            Field::Id(..) => self.refuse(
-                path,
-                format!("the id `{name}` behind the body cannot be patched before all has come"),
-                format!("move `{name}` before the Body"),
+            raw::Field::Id(..) => self.refuse(
+                &[],
+                format!("the id `{name}` behind the body cannot be patched: its length varies"),
+                format!("move `{name}` before the Body, or give it a fixed length"),
             ),
             _ => self.refuse(
-                path,
-                format!("`{name}` stands behind the body, where no head reaches"),
-                "make the Body the last field; what follows it is part of it",
+                &[],
+                format!("`{name}` stands behind the body, where only fields of fixed length can"),
+                "move it before the Body; what follows the Body is part of it",
             ),
         }
+        self.checker.complaints.len() == before
     }
 
-    /// What the field holds, with its order of bytes.
-    fn holds(&mut self, raw: &Protocol, field: &Field, path: &[Step<'_>]) -> Holds {
-        let endian = raw.endian;
-        match field {
-            Field::Magic(bytes) => Holds::Magic(bytes.0.clone()),
-            Field::Enum(_, int, _) => Holds::Enum(int.number(endian)),
-            Field::Int(_, int) => Holds::Int(int.number(endian)),
-            Field::Id(_, int) => Holds::Id(int.number(endian)),
-            Field::Length(_, int, _) => Holds::Length(int.number(endian)),
-            Field::Str(_, raw::Extent::Prefix(int)) | Field::Bytes(_, raw::Extent::Prefix(int)) => {
-                Holds::Run(int.number(endian))
-            }
-            Field::Str(_, raw::Extent::Fixed(bytes))
-            | Field::Bytes(_, raw::Extent::Fixed(bytes)) => {
-                if !(1..=FIXED_BYTES_MAX).contains(bytes) {
-                    self.refuse(
-                        &[path, &[Step::Index(1), Step::Index(0)]].concat(),
-                        format!("a field of {bytes} bytes"),
-                        format!("write 1 to {FIXED_BYTES_MAX}, so that the head has a bound"),
-                    );
-                }
-                Holds::Fixed(*bytes)
-            }
-            Field::Map(_, count, key, value) => Holds::Map(Entries {
-                count: count.number(endian),
-                key: key.prefix().number(endian),
-                value: value.prefix().number(endian),
-            }),
-            Field::Body(_) => Holds::Body,
+    /// Notes a field behind the body: the body ends before it.
+    fn trailer(&mut self, item: &raw::Field, begins: Place) {
+        let fixed = matches!(
+            item,
+            raw::Field::Magic(_)
+                | raw::Field::Checksum(..)
+                | raw::Field::Int(..)
+                | raw::Field::Id(..)
+        );
+        let body = self
+            .shape
+            .slots
+            .iter()
+            .find(|slot| slot.holds == Holds::Body);
+        let behind = body.is_some_and(|body| !body.excludes(&self.ways));
+        if fixed && behind && begins.strides == self.place.strides {
+            let bytes = self.place.bytes.saturating_sub(begins.bytes);
+            self.shape.whole = true;
+            self.shape.trailers.push((self.conditions.clone(), bytes));
         }
     }
 
-    /// A constant must stand where it can be seen at once.
-    fn magic(&mut self, shape: &mut Shape, place: Place, bytes: &[u8], path: &[Step<'_>]) {
-        let path = [path, &[Step::Index(0)]].concat();
-        if bytes.is_empty() {
-            self.refuse(&path, "a Magic of no bytes", "remove it");
-        } else if place.strides > 0 {
+    /// Adds a name. Those of one frame are unique; on ways that exclude one another the same
+    /// name may stand for the same kind of field, and is one field. Answers its number.
+    pub(super) fn name(&mut self, name: &str, holds: Holds, spot: Option<Spot>) -> Option<usize> {
+        let valid = !name.is_empty() && !name.contains(['.', '*']);
+        if !valid {
             self.refuse(
-                &path,
-                "a Magic behind a field of varying length",
-                "describe these bytes with Bytes(\"name\", Fixed(…))",
+                &[Step::Index(0)],
+                format!("`{name}` is no name for a field: it is empty or holds `.` or `*`"),
+                "use letters, digits and `_`",
             );
+        }
+        let same: Vec<&Slot> = self.shape.slots.iter().filter(|s| s.name == name).collect();
+        let clash = same.iter().any(|slot| !slot.excludes(&self.ways));
+        let other = same.iter().find(|slot| slot.holds != holds);
+        let complaint = match (clash, other) {
+            (true, _) => Some(format!("two fields are named `{name}`")),
+            (false, Some(slot)) => Some(format!(
+                "`{name}` is {} here and {} on another way",
+                holds.word(),
+                slot.holds.word()
+            )),
+            _ => None,
+        };
+        let known = same.iter().find_map(|slot| slot.field);
+        if let Some(complaint) = complaint.filter(|_| valid) {
+            self.refuse(&[Step::Index(0)], complaint, "give each its own name");
+        }
+        let field = spot.map(|spot| match known {
+            Some(known) => {
+                if let Some(field) = self.shape.fields.get_mut(known) {
+                    field.spots.push(spot);
+                }
+                known
+            }
+            None => {
+                self.shape.fields.push(Field {
+                    spots: vec![spot],
+                    quick: None,
+                    names: Vec::new(),
+                });
+                self.shape.fields.len().saturating_sub(1)
+            }
+        });
+        self.shape.slots.push(Slot {
+            name: name.to_owned(),
+            holds,
+            ways: self.ways.clone(),
+            field,
+            group: None,
+            begins: Some(self.place),
+            ends: None,
+        });
+        field
+    }
+
+    /// Says where the field that was named last ends: here.
+    pub(super) fn ends_here(&mut self, slot: usize) {
+        let place = self.place;
+        if let Some(slot) = self.shape.slots.get_mut(slot) {
+            slot.ends = Some(place);
+        }
+    }
+
+    /// A stride at the end of what has been placed. Answers its number.
+    pub(super) fn stride(&mut self, what: Varying) -> usize {
+        let number = self.shape.strides.len();
+        if number == STRIDES_MAX {
+            self.refuse(
+                &[],
+                format!("more than {STRIDES_MAX} fields of varying length, arms and sections"),
+                "describe what no rule asks for as Bytes or as part of the Body",
+            );
+        }
+        self.shape.strides.push(Stride {
+            gap: self.place.bytes,
+            what,
+        });
+        self.place = Place {
+            strides: u16::try_from(self.shape.strides.len()).unwrap_or(u16::MAX),
+            bytes: 0,
+        };
+        number
+    }
+
+    /// A field of an integer.
+    pub(super) fn int(&mut self, name: &str, number: Number, holds: Holds) -> u32 {
+        let spot = Spot {
+            at: Where::Place(self.place),
+            what: What::Number(number),
+        };
+        let field = self.name(name, holds, Some(spot)).unwrap_or(0);
+        self.shape.parts.push(Part::Number(number, field));
+        self.pass_number(number);
+        self.ends_here(self.shape.slots.len().saturating_sub(1));
+        u32::try_from(number.bytes()).unwrap_or(0)
+    }
+
+    /// Goes past an integer.
+    pub(super) fn pass_number(&mut self, number: Number) {
+        if number.is_fixed() {
+            self.place = self.place.and(u32::from(number.width));
         } else {
-            shape.magics.push(Magic {
-                at: place.bytes as usize,
+            self.stride(Varying::Number(number));
+        }
+    }
+
+    /// Constant bytes.
+    fn magic(&mut self, bytes: &[u8]) -> u32 {
+        let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        if bytes.is_empty() {
+            self.refuse(&[Step::Index(0)], "a Magic of no bytes", "remove it");
+        } else if self.place.strides == 0 {
+            self.shape.magics.push(Magic {
+                at: self.place.bytes as usize,
                 bytes: bytes.into(),
             });
+        } else {
+            self.shape.late_magics.push((self.place, bytes.into()));
         }
+        self.shape.parts.push(Part::Bytes(bytes.into()));
+        self.place = self.place.and(len);
+        len
     }
 
-    /// Where a frame ends: by its length, or with its last field.
-    fn extent(&mut self, raw: &Protocol, shape: &Shape, end: Place) -> Option<Extent> {
-        let length = raw
-            .frame
-            .iter()
-            .enumerate()
-            .find_map(|(index, field)| match field {
-                Field::Length(name, _, counts) => Some((index, name, *counts)),
-                _ => None,
-            });
-        let Some((index, name, counts)) = length else {
-            if shape.body.is_some() {
-                self.refuse(
-                    &[Step::Field("frame")],
-                    "nothing says where the body ends, so the frame has no bound",
-                    "add a Length before the Body: Length(\"size\", U32, Rest)",
-                );
-                return None;
-            }
-            return Some(Extent::Fields(end));
-        };
-        let path = [Step::Field("frame"), Step::Index(index), Step::Index(2)];
-        let (part, plus) = match counts {
-            Counts::Body => (Part::Body, 0),
-            Counts::Rest => (Part::Rest, 0),
-            Counts::Frame => (Part::Frame, 0),
-            Counts::Plus(part, plus) => (part, plus),
-        };
-        let base = match (part, shape.body) {
-            (Part::Frame, _) => Base::Frame,
-            (Part::Rest, _) => Base::Rest,
-            (Part::Body, Some(body)) => Base::Body(body),
-            (Part::Body, None) => {
-                self.refuse(
-                    &path,
-                    format!("`{name}` counts the body, but the frame has none"),
-                    "add Body(\"body\") as the last field, or count Rest or Frame",
-                );
-                return None;
-            }
-        };
-        let (place, number) = shape.slots.get(index)?.placed_number()?;
-        let bytes = plus.unsigned_abs();
-        // The length carries what it counts and `plus`: the frame is found by taking it off.
-        let (more, fewer) = if plus < 0 { (bytes, 0) } else { (0, bytes) };
-        let frame_max = number.max().saturating_add(more).saturating_sub(fewer);
-        let frame_min = shape.frame_bytes_min;
-        if base == Base::Frame && frame_max < u64::from(frame_min) {
+    /// What can be said only when all fields are known.
+    fn finish(&mut self) {
+        if !(1..=FIELDS_MAX).contains(&self.fields_seen) {
             self.refuse(
-                &path,
-                format!("`{name}` counts up to {frame_max} bytes, but no frame has so few"),
-                format!("give it an integer for {frame_min} bytes and more"),
+                &[],
+                format!("a frame of {} fields", self.fields_seen),
+                format!("list 1 to {FIELDS_MAX} in wire order: [Length(…), Id(…), Body(…)]"),
             );
         }
-        Some(Extent::Length {
-            place,
-            number,
-            base,
-            more,
-            fewer,
-        })
-    }
-}
-
-/// The place behind a field; a field of varying length becomes a stride.
-fn behind(place: Place, holds: &Holds, strides: &mut Vec<Stride>) -> Place {
-    let what = match holds {
-        Holds::Run(number) => Varying::Run(*number),
-        Holds::Map(entries) => Varying::Entries(*entries),
-        fixed => {
-            return Place {
-                bytes: place.bytes.saturating_add(fixed.bytes_min()),
-                ..place
-            };
+        if self.opaque.is_some() {
+            self.refuse(
+                &[],
+                "an Opaque leads to the Body, but none follows it",
+                "add Body(\"body\") behind what may be compressed or encrypted",
+            );
         }
-    };
-    strides.push(Stride {
-        gap: place.bytes,
-        what,
-    });
-    Place {
-        strides: place.strides.saturating_add(1),
-        bytes: 0,
+        self.place_spans();
+        self.bound();
+        if self.shape.whole {
+            self.shape.bodies.clear();
+        }
     }
 }

@@ -4,60 +4,74 @@ use weft_codec::KeyNames;
 use weft_ron::Step;
 
 use super::Checker;
-use super::frame::{Holds, Shape, Slot};
-use super::table::Ranges;
-use crate::program::{Key, KeyOf, Readable, Reader};
+use super::shape::{Holds, Shape, Slot};
+use crate::program::{Ask, Key, KeyOf, Want};
 use crate::raw::Protocol;
-
-/// The names of values, by field.
-pub(super) type Names = Vec<(String, Ranges<String>)>;
 
 impl Checker<'_> {
     /// The lookup tables that give values of integers names.
-    pub(super) fn names(&mut self, raw: &Protocol, shape: &Shape) -> Names {
-        let mut names: Names = Vec::new();
-        for (field, table) in &raw.names.0 {
-            let at = [Step::Field("names"), Step::Key(field)];
-            let is_number = |holds: &Holds| matches!(holds, Holds::Int(_) | Holds::Enum(_));
-            let slot = self.slot(shape, field, &at, "an Int or Enum", is_number);
-            let Some(number) = slot.and_then(|slot| slot.holds.number()) else {
-                continue;
-            };
-            if names.iter().any(|(named, _)| named == field) {
-                self.refuse(&at, format!("`{field}` has two tables"), "join them");
+    pub(super) fn names(&mut self, raw: &Protocol, shape: &mut Shape) {
+        let mut named: Vec<&str> = Vec::new();
+        for (name, table) in &raw.names.0 {
+            let at = [Step::Field("names"), Step::Key(name)];
+            let is_number = |holds: Holds| holds.is_number();
+            let found = self.field(shape, name, &at, ("an Int or Enum", is_number));
+            let Some(field) = found else { continue };
+            if named.contains(&name.as_str()) {
+                self.refuse(&at, format!("`{name}` has two tables"), "join them");
                 continue;
             }
+            named.push(name);
             let path = |line| [&at[..], &[Step::Index(line)]].concat();
-            let lines: Vec<_> = table.0.iter().map(|(of, name)| (*of, name)).collect();
-            let ranges = self.ranges(number, &lines, path, "two names for one value");
-            let owned = ranges.into_iter();
-            let owned = owned.map(|(first, last, name)| (first, last, name.clone()));
-            names.push((field.clone(), owned.collect()));
+            let ranges = self.ranges((shape, field), &table.0, path, "two names for one value");
+            let names = ranges.into_iter().filter_map(|(want, name)| match want {
+                Want::Range(first, last) => Some((first, last, name)),
+                Want::Present => Some((i128::MIN, i128::MAX, name)),
+                Want::Text(_) | Want::From(_) => None,
+            });
+            if let Some(field) = shape.fields.get_mut(field) {
+                field.names = names.collect();
+            }
         }
-        names
     }
 
-    /// The reader of `service` or `method`.
+    /// The field of `service` or `method`.
     pub(super) fn reader(
         &mut self,
         name: Option<&str>,
         word: &'static str,
         shape: &Shape,
-        names: &Names,
-    ) -> Option<Reader> {
+    ) -> Option<Ask> {
         let path = [Step::Field(word)];
-        let types = "an Int, Enum, Str or Bytes";
-        let slot = self.slot(shape, name?, &path, types, is_readable)?;
-        readable(slot, names)
+        let types = ("an Int, Enum, Str or Bytes", Holds::is_readable);
+        self.field(shape, name?, &path, types).map(Ask::of)
+    }
+
+    /// Methods that may be repeated are known by their names.
+    pub(super) fn idempotent(&mut self, raw: &Protocol) {
+        for (index, pattern) in raw.idempotent.iter().enumerate() {
+            let path = [Step::Field("idempotent"), Step::Index(index)];
+            if raw.method.is_none() {
+                self.refuse(
+                    &path,
+                    format!("`{pattern}` names a method, but the description has none"),
+                    "add method: \"field\"",
+                );
+                return;
+            }
+            let inner = pattern.strip_suffix('*').unwrap_or(pattern);
+            if pattern.is_empty() || inner.contains('*') {
+                self.refuse(
+                    &path,
+                    format!("`{pattern}` matches no name of a method"),
+                    "write a name, or the beginning of one and `*`: \"get*\"",
+                );
+            }
+        }
     }
 
     /// The keys, and their names for rules.
-    pub(super) fn keys(
-        &mut self,
-        raw: &Protocol,
-        shape: &Shape,
-        names: &Names,
-    ) -> (Vec<Key>, KeyNames) {
+    pub(super) fn keys(&mut self, raw: &Protocol, shape: &Shape) -> (Vec<Key>, KeyNames) {
         let mut keys = Vec::new();
         let mut known = KeyNames::default();
         for (index, name) in raw.keys.iter().enumerate() {
@@ -71,11 +85,11 @@ impl Checker<'_> {
                 );
                 continue;
             }
-            let Some(key) = self.key(name, &path, shape, names) else {
+            let Some(key) = self.key(name, &path, shape) else {
                 continue;
             };
             match &key.of {
-                KeyOf::AnyEntry(..) => known.prefixes.push(key.name.clone()),
+                KeyOf::AnyEntry(_) => known.prefixes.push(key.name.clone()),
                 KeyOf::Field(_) | KeyOf::Entry(..) => known.fixed.push(key.name.clone()),
             }
             keys.push(key);
@@ -84,10 +98,12 @@ impl Checker<'_> {
     }
 
     /// One key: a field, `map.*`, or `map.entry`.
-    fn key(&mut self, name: &str, path: &[Step<'_>], shape: &Shape, names: &Names) -> Option<Key> {
+    fn key(&mut self, name: &str, path: &[Step<'_>], shape: &Shape) -> Option<Key> {
         let Some((map, entry)) = name.split_once('.') else {
-            let is_map = |slot: &Slot| slot.name == name && matches!(slot.holds, Holds::Map(_));
-            if shape.slots.iter().any(is_map) {
+            if shape
+                .slot(name)
+                .is_some_and(|slot| slot.holds == Holds::Map)
+            {
                 self.refuse(
                     path,
                     format!("no rule could reach the key `{name}`: a whole Map is no value"),
@@ -95,18 +111,22 @@ impl Checker<'_> {
                 );
                 return None;
             }
-            let types = "an Int, Enum, Str, Bytes or entry of a Map";
-            let slot = self.slot(shape, name, path, types, is_readable)?;
+            let types = (
+                "an Int, Enum, Str, Bytes or entry of a Map",
+                Holds::is_readable,
+            );
+            let field = self.field(shape, name, path, types)?;
             return Some(Key {
                 name: name.to_owned(),
-                of: KeyOf::Field(readable(slot, names)?),
+                of: KeyOf::Field(field),
+                quick: None,
             });
         };
-        let is_map = |holds: &Holds| matches!(holds, Holds::Map(_));
-        let slot = self.slot(shape, map, path, "a Map", is_map)?;
-        let Holds::Map(entries) = slot.holds else {
-            return None;
-        };
+        let is_map = |holds: Holds| holds == Holds::Map;
+        self.slot(shape, map, path, ("a Map", is_map))?;
+        let same = |slot: &&Slot| slot.name == map && slot.holds == Holds::Map;
+        let groups = shape.slots.iter().filter(same);
+        let groups: Vec<usize> = groups.filter_map(|slot| slot.group).collect();
         if entry.is_empty() || (entry != "*" && entry.contains('*')) {
             self.refuse(
                 path,
@@ -118,39 +138,15 @@ impl Checker<'_> {
         Some(if entry == "*" {
             Key {
                 name: format!("{map}."),
-                of: KeyOf::AnyEntry(slot.place, entries),
+                of: KeyOf::AnyEntry(groups),
+                quick: None,
             }
         } else {
             Key {
                 name: name.to_owned(),
-                of: KeyOf::Entry(slot.place, entries, entry.to_owned()),
+                of: KeyOf::Entry(groups, entry.to_owned()),
+                quick: None,
             }
         })
     }
-}
-
-/// Whether rules can compare it.
-fn is_readable(holds: &Holds) -> bool {
-    matches!(
-        holds,
-        Holds::Int(_) | Holds::Enum(_) | Holds::Run(_) | Holds::Fixed(_)
-    )
-}
-
-/// The reader of a field that [`is_readable`].
-fn readable(slot: &Slot, names: &Names) -> Option<Reader> {
-    let what = match slot.holds {
-        Holds::Int(number) | Holds::Enum(number) => {
-            let named = names.iter().find(|(field, _)| *field == slot.name);
-            let named = named.map_or_else(Vec::new, |(_, names)| names.clone());
-            Readable::Number(number, named)
-        }
-        Holds::Run(number) => Readable::Run(number),
-        Holds::Fixed(bytes) => Readable::Fixed(bytes),
-        _ => return None,
-    };
-    Some(Reader {
-        place: slot.place,
-        what,
-    })
 }

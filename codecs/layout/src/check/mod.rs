@@ -3,18 +3,27 @@
 //! The checks run in the order of the description and all of them run, so that one look shows
 //! every mistake; those that would only repeat an earlier one stay silent.
 
+mod shape;
+
 mod frame;
+mod groups;
+mod items;
+mod ways;
+
+mod table;
+
 mod keys;
 mod meaning;
 mod replies;
-mod table;
+mod spoken;
 
-use weft_codec::{Balance, ConnectionState, Sayings, Speaker, Traits};
-use weft_ron::{Complaint, Step, locate};
+mod assemble;
 
-use crate::program::{Extent, Kinds, Place, Program};
-use crate::raw::{Deadline, Protocol};
-use frame::{Holds, Shape, Slot};
+use weft_ron::{Complaint, Step, locate, locate_name};
+
+use crate::program::Program;
+use crate::raw::Protocol;
+use shape::{Holds, Shape, Slot};
 
 /// Checks a description and compiles it.
 ///
@@ -32,10 +41,14 @@ pub(crate) fn check(file: &str, text: &str, raw: &Protocol) -> Result<Program, V
         Some(program) if complaints.is_empty() => Ok(program),
         _ => {
             complaints.sort_by_key(Complaint::position);
+            complaints.dedup();
             Err(complaints)
         }
     }
 }
+
+/// What is wanted of a named field, in words and as a test.
+type Wanted<'w, F> = (&'w str, F);
 
 /// Collects complaints about one text.
 struct Checker<'t> {
@@ -56,18 +69,26 @@ impl Checker<'_> {
         self.complaints.push(complaint);
     }
 
-    /// The field that `name` names, if it holds what `wanted` accepts; else a complaint that
-    /// offers the fields that do.
+    /// The name `name`, if it holds what is wanted; else a complaint that offers those that do.
     fn slot<'s>(
         &mut self,
         shape: &'s Shape,
         name: &str,
         path: &[Step<'_>],
-        types: &str,
-        wanted: impl Fn(&Holds) -> bool,
+        wanted: Wanted<'_, impl Fn(Holds) -> bool>,
     ) -> Option<&'s Slot> {
-        let named = shape.slots.iter().find(|slot| slot.name == name);
-        if let Some(slot) = named.filter(|slot| wanted(&slot.holds)) {
+        let place = locate(self.text, path);
+        self.slot_at((shape, name), place, wanted)
+    }
+
+    fn slot_at<'s>(
+        &mut self,
+        (shape, name): (&'s Shape, &str),
+        place: weft_ron::Position,
+        (types, wanted): Wanted<'_, impl Fn(Holds) -> bool>,
+    ) -> Option<&'s Slot> {
+        let named = shape.slot(name);
+        if let Some(slot) = named.filter(|slot| wanted(slot.holds)) {
             return Some(slot);
         }
         let message = match named {
@@ -75,11 +96,18 @@ impl Checker<'_> {
                 "`{name}` is {}, but {types} is needed here",
                 slot.holds.word()
             ),
+            None if types.contains("earlier") => {
+                format!("no field `{name}` stands before this one")
+            }
             None => format!("the frame has no field `{name}`"),
         };
-        let words = shape.slots.iter().filter(|slot| wanted(&slot.holds));
-        let words: Vec<&str> = words.map(|slot| slot.name.as_str()).collect();
-        let complaint = self.at(path, message).expecting(name, &words);
+        let mut words: Vec<&str> = Vec::new();
+        for slot in shape.slots.iter().filter(|slot| wanted(slot.holds)) {
+            if !words.contains(&slot.name.as_str()) {
+                words.push(&slot.name);
+            }
+        }
+        let complaint = Complaint::new(self.file, place, message).expecting(name, &words);
         self.complaints.push(if words.is_empty() {
             complaint.help(format!("describe {types} in `frame`"))
         } else {
@@ -88,102 +116,30 @@ impl Checker<'_> {
         None
     }
 
-    /// The whole description. `None`, and complaints, if it cannot be compiled.
-    fn protocol(&mut self, raw: &Protocol) -> Option<Program> {
-        if raw.name.is_empty() {
-            self.refuse(
-                &[Step::Field("name")],
-                "the protocol has no name",
-                "give it the name that configurations use",
-            );
-        }
-        let shape = self.frame(raw);
-        let kinds = self.kinds(raw, &shape);
-        let names = self.names(raw, &shape);
-        let service = self.reader(raw.service.as_deref(), "service", &shape, &names);
-        let method = self.reader(raw.method.as_deref(), "method", &shape, &names);
-        let (keys, key_names) = self.keys(raw, &shape, &names);
-        let deadline = raw.deadline.as_ref().and_then(|Deadline::Millis(name)| {
-            let path = [Step::Field("deadline"), Step::Index(0)];
-            let is_int = |holds: &Holds| matches!(holds, Holds::Int(_));
-            self.slot(&shape, name, &path, "an Int", is_int)?
-                .placed_number()
-        });
-        let status = self.status(raw, &shape);
-        let declared = self.declarations(raw, &shape);
-        let replies = self.replies(raw, &shape, status.as_ref());
-        if !self.complaints.is_empty() {
-            return None;
-        }
-        let traits = Traits {
-            correlation: declared.correlation,
-            order: declared.order,
-            state: ConnectionState::Stateless,
-            ids: declared.ids,
-            speaks_first: Speaker::Downstream,
-            one_way_answers: declared.one_way_answers,
-            says: Sayings {
-                error: replies.error.is_some(),
-                ping: replies.ping.is_some(),
-                pong: replies.pong.is_some(),
-                deadline: deadline.is_some(),
-                ..Sayings::default()
-            },
-            keys: key_names,
-            balance: Balance::PeakEwma,
-            frame_bytes_min: shape.frame_bytes_min,
-        };
-        let id = shape.id().and_then(Slot::placed_number);
-        let mut program = Program {
-            name: raw.name.clone(),
-            traits,
-            strides: shape.strides,
-            magics: shape.magics,
-            extent: shape.extent?,
-            frame_bytes_min: shape.frame_bytes_min,
-            first_look: 0,
-            kinds,
-            id,
-            body: shape.body,
-            service,
-            method,
-            keys,
-            deadline,
-            status,
-            echoes: replies.echoes,
-            error: replies.error,
-            ping: replies.ping,
-            pong: replies.pong,
-        };
-        program.first_look = first_look(&program);
-        Some(program)
+    /// The number of the field `name`, like [`Self::slot`].
+    fn field(
+        &mut self,
+        shape: &Shape,
+        name: &str,
+        path: &[Step<'_>],
+        wanted: Wanted<'_, impl Fn(Holds) -> bool>,
+    ) -> Option<usize> {
+        self.slot(shape, name, path, wanted)
+            .and_then(|slot| slot.field)
     }
-}
 
-/// The bytes up to the last of those among constants, length, kind and id that stand at a fixed
-/// offset: before they are there, no look is worth it. At least 1.
-fn first_look(program: &Program) -> usize {
-    let fixed = |place: Place, bytes: usize| match place.strides {
-        0 => (place.bytes as usize).saturating_add(bytes),
-        _ => 0,
-    };
-    let magics = program.magics.iter();
-    let magic = magics
-        .map(|magic| magic.at.saturating_add(magic.bytes.len()))
-        .max();
-    let length = match program.extent {
-        Extent::Length { place, number, .. } => fixed(place, number.bytes()),
-        Extent::Fields(end) => fixed(end, 0),
-    };
-    let kind = match &program.kinds {
-        Kinds::Direction => 0,
-        Kinds::Byte { place, .. } => fixed(*place, 1),
-        Kinds::Ranges { place, number, .. } => fixed(*place, number.bytes()),
-    };
-    let id = program
-        .id
-        .map_or(0, |(place, number)| fixed(place, number.bytes()));
-    magic.unwrap_or(0).max(length).max(kind).max(id).max(1)
+    /// Like [`Self::field`], for a name that is the key of a map.
+    fn field_by_name(
+        &mut self,
+        shape: &Shape,
+        name: &str,
+        path: &[Step<'_>],
+        wanted: Wanted<'_, impl Fn(Holds) -> bool>,
+    ) -> Option<usize> {
+        let place = locate_name(self.text, path);
+        self.slot_at((shape, name), place, wanted)
+            .and_then(|slot| slot.field)
+    }
 }
 
 #[cfg(test)]

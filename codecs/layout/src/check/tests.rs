@@ -100,7 +100,7 @@ fn an_unknown_word_is_refused_with_the_nearest() {
 #[test]
 fn what_is_no_pattern_is_refused_with_how_to_write_one() {
     refused(
-        "(name: \"a\", frame: [Enum(\"k\", U8, { «\"0\": Request })])",
+        "(name: \"a\", frame: [Enum(\"k\", U8, { «1.5: Request })])",
         "is no pattern",
         "`1..=99`",
     );
@@ -167,7 +167,7 @@ fn a_length_behind_what_it_measures_is_refused() {
 #[test]
 fn an_id_that_cannot_be_patched_is_refused() {
     refused_frame(
-        r#"[Length("size", U32, Rest), Body("body"), «Id("id", U8)]"#,
+        r#"[Length("size", U32, Rest), Body("body"), «Id("id", Varint)]"#,
         "cannot be patched",
         "move `id` before the Body",
     );
@@ -186,9 +186,9 @@ fn an_id_that_cannot_be_patched_is_refused() {
 #[test]
 fn fields_behind_the_body_are_refused() {
     refused_frame(
-        r#"[Id("id", U8), Length("l", U8, Rest), Body("b"), «Int("crc", U32)]"#,
-        "`crc` stands behind the body",
-        "make the Body the last field",
+        r#"[Id("id", U8), Length("l", U8, Rest), Body("b"), «Str("note", U8)]"#,
+        "`note` stands behind the body",
+        "move it before the Body",
     );
 }
 
@@ -221,13 +221,8 @@ fn a_length_that_counts_what_is_not_there_is_refused() {
 }
 
 #[test]
-fn a_magic_that_is_empty_or_cannot_be_seen_at_once_is_refused() {
+fn an_empty_magic_is_refused() {
     refused_frame(r#"[Magic(«""), Id("id", U8)]"#, "no bytes", "remove it");
-    refused_frame(
-        r#"[Id("id", U8), Str("s", U8), Magic(«"x")]"#,
-        "behind a field of varying length",
-        "Bytes(",
-    );
 }
 
 #[test]
@@ -332,7 +327,7 @@ fn names_of_values_are_checked() {
 fn a_deadline_must_be_an_integer() {
     refused_rest(
         "deadline: Millis(«\"verb\"),",
-        "an Int is needed",
+        "an Int or Decimal is needed",
         "expected `status`",
     );
 }
@@ -468,8 +463,8 @@ fn a_reply_is_filled_with_what_there_is() {
     );
     refused_replies(
         "pong: (set: { \"verb\": «1 })",
-        "an Int is needed",
-        "`status`",
+        "1 does not fit `verb`",
+        "text in quotes",
     );
     refused_replies(
         "pong: (echo: [\"status\"], set: { \"status\": «1 })",

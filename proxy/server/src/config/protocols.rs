@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use weft_codec::Traits;
+use weft_model::Patterns;
 use weft_ron::{Complaint, Position};
 
 use super::place::{Findings, Place};
@@ -124,6 +125,17 @@ impl<'s> Protocols<'s> {
         let traits = config.codec.traits().clone();
         self.used.insert(name.to_owned(), config);
         Some(traits)
+    }
+
+    /// The methods that a protocol which was found before declares to be repeatable.
+    pub(super) fn idempotent(&self, name: &str) -> Patterns {
+        let patterns = self.used.get(name).map(|known| known.codec.idempotent());
+        let patterns = patterns.unwrap_or_default().iter();
+        Patterns(
+            patterns
+                .filter_map(|pattern| pattern.parse().ok())
+                .collect(),
+        )
     }
 
     /// The traits of a protocol that was found before.

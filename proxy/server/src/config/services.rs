@@ -75,13 +75,21 @@ fn service(
     );
     let mut policy = defaults.policy.clone();
     let policy_place = place.field("policy");
+    let protocol = raw.protocol.clone().unwrap_or_default();
+    let traits = match raw.protocol {
+        None => {
+            found.missing(place, "protocol", "\"…\"");
+            None
+        }
+        Some(_) => protocols.find(found, &place.field("protocol"), &protocol),
+    };
+    if policy.idempotent.is_empty() {
+        policy.idempotent = protocols.idempotent(&protocol);
+    }
     if let Some(raw) = &raw.policy {
         policies::apply(found, &policy_place, raw, &mut policy);
     }
-    let protocol = raw.protocol.clone().unwrap_or_default();
-    if raw.protocol.is_none() {
-        found.missing(place, "protocol", "\"…\"");
-    } else if let Some(traits) = protocols.find(found, &place.field("protocol"), &protocol) {
+    if let Some(traits) = traits {
         let place = policy_place.field("balancing");
         policies::balancing_key(found, &place, &policy, &protocol, &traits);
     }

@@ -112,6 +112,43 @@ fn a_policy_is_replaced_field_by_field_from_file_to_service_to_route() {
 }
 
 #[test]
+fn methods_that_a_description_calls_idempotent_are_so_unless_a_policy_says_otherwise() {
+    let folder = std::env::temp_dir().join(format!("weft-idempotent-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(
+        folder.join("kv.ron"),
+        r#"(name: "kv", state: Stateless, method: "op", idempotent: ["get*", "list"],
+            frame: [Length("l", U8, Rest), Id("id", U8), Str("op", U8), Body("b")])"#,
+    )
+    .unwrap();
+    let text = |policy: &str| {
+        format!(
+            r#"Proxy(protocols: ["kv.ron"],
+                listeners: [Listener(name: "l", addresses: ["127.0.0.1:0"], service: "s")],
+                services: [Service(name: "s", protocol: "kv", instances: ["10.0.0.1:9000"], {policy})],
+            )"#
+        )
+    };
+    let read = |policy: &str| {
+        let path = folder.join("proxy.ron");
+        std::fs::write(&path, text(policy)).unwrap();
+        super::load(&path).unwrap().services[0]
+            .policy
+            .idempotent
+            .0
+            .clone()
+    };
+    let described = [
+        TextMatch::Prefix("get".into()),
+        TextMatch::Exact("list".into()),
+    ];
+    assert_eq!(read(""), described);
+    assert_eq!(read("policy: Policy(timeout: \"1s\")"), described);
+    assert_eq!(read("policy: Policy(idempotent: [])"), []);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
 fn a_listener_may_force_the_order_of_answers() {
     let config = good(&MINIMAL.replace(
         "name: \"orders\", addr",

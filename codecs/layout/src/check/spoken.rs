@@ -1,0 +1,131 @@
+//! The mesh's own frames are read back: what a reply says must be what peers will understand.
+
+use weft_codec::{Asked, Head, Kind, Limits, ProxyError, Say, ScanState, Side, Verdict};
+use weft_ron::Step;
+
+use super::Checker;
+use crate::program::{Part, Program, Source, Template};
+
+impl Checker<'_> {
+    /// Says each reply to a request of which nothing is known, and reads it. A reply whose shape
+    /// depends on what it echoes cannot be judged so.
+    pub(super) fn says_what_it_means(&mut self, program: &Program) {
+        let mut asked = Asked::default();
+        program.remember(&Head::default(), &[], &mut asked);
+        let id = program.traits.ids.map_or(0, |ids| ids.wire_first);
+        if let Some(id_field) = program.id.as_ref().filter(|id| id.bytes.is_none()) {
+            asked.clear();
+            // As long as an id of the mesh's own.
+            remember_id(program, id_field, id, &mut asked);
+        }
+        let error = ProxyError::Overload;
+        let words = "weft: overloaded";
+        let asked = &asked;
+        for (word, template, what, side, kind) in [
+            (
+                "error",
+                &program.error,
+                Say::Error {
+                    error,
+                    words,
+                    asked,
+                },
+                Side::Upstream,
+                Kind::Answer,
+            ),
+            (
+                "ping",
+                &program.ping,
+                Say::Ping { id },
+                Side::Downstream,
+                Kind::Ping,
+            ),
+            (
+                "pong",
+                &program.pong,
+                Say::Pong { asked },
+                Side::Upstream,
+                Kind::Pong,
+            ),
+            (
+                "go_away",
+                &program.go_away,
+                Say::GoAway,
+                Side::Upstream,
+                Kind::GoAway,
+            ),
+            (
+                "cancel",
+                &program.cancel,
+                Say::Cancel { id },
+                Side::Downstream,
+                Kind::Cancel,
+            ),
+        ] {
+            let Some(template) = template else { continue };
+            if depends_on_echo(program, template) {
+                continue;
+            }
+            let path = [Step::Field("replies"), Step::Field(word)];
+            if let Err(wrong) = read_back(program, &what, (side, kind)) {
+                self.refuse(
+                    &path,
+                    format!("peers would not understand this {word}: {wrong}"),
+                    "set the fields that say which others follow, or that tell kinds apart",
+                );
+            }
+        }
+    }
+}
+
+/// Notes an id as [`Program::remember`] would.
+fn remember_id(program: &Program, field: &crate::program::IdField, id: u64, asked: &mut Asked) {
+    let mut bytes = Vec::new();
+    field.form.push(id, &mut bytes);
+    let mut head = Head {
+        frame_bytes: u32::try_from(bytes.len()).unwrap_or(0),
+        ..Head::default()
+    };
+    head.id.len = head.frame_bytes;
+    program.remember(&head, &bytes, asked);
+}
+
+/// Whether a condition asks for a field that the reply takes from its request.
+fn depends_on_echo(program: &Program, template: &Template) -> bool {
+    let is_echo = |field: usize| matches!(template.sources.get(field), Some(Some(Source::Echo(_))));
+    program.parts.iter().any(|part| match part {
+        Part::Branch(condition, _) => condition
+            .lines
+            .iter()
+            .flatten()
+            .any(|test| is_echo(test.field)),
+        _ => false,
+    })
+}
+
+/// Says it and reads it as its peer would.
+fn read_back(program: &Program, what: &Say<'_>, (side, kind): (Side, Kind)) -> Result<(), String> {
+    let mut bytes = Vec::new();
+    if program.say(what, &mut bytes).is_err() {
+        return Err("a field does not fit its place".to_owned());
+    }
+    let mut heads = Vec::new();
+    let mut state = ScanState::default();
+    let limits = Limits::default();
+    program
+        .scan((side, &limits), &mut state, &bytes, &mut heads)
+        .map_err(|malformed| malformed.to_string())?;
+    let [head] = heads.as_slice() else {
+        return Err(format!("its {} bytes are not one frame", bytes.len()));
+    };
+    if head.frame_bytes as usize != bytes.len() {
+        return Err(format!("its {} bytes are not one frame", bytes.len()));
+    }
+    if head.kind != kind {
+        return Err(format!("it is taken for {:?}", head.kind));
+    }
+    if kind == Kind::Answer && program.classify(head, &bytes) == Verdict::Ok {
+        return Err("it means Ok: clients would take an error for success".to_owned());
+    }
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! A checked description as flat tables over byte offsets.
+//!
+//! The parts of a frame whose length varies, and the places where it takes one of several ways,
+//! are *strides*, in wire order. Every field stands a fixed number of bytes behind the end of some
+//! stride, or behind the frame's beginning: its [`Place`]. Most protocols have extent, kind and id
+//! before the first stride; those are read at constant offsets, with no walk at all.
+//!
+//! Strides only lead forward, so a walk over them ends after as many steps as there are strides;
+//! what repeats inside one is bounded by the bytes that are there.
+
+mod field;
+mod meaning;
+mod stride;
+mod template;
+
+pub(crate) use field::{Ask, EntryKey, Format, IdSpot, QuickRead};
+pub(crate) use field::{Field, Group, GroupExtent, IdField, Key, KeyOf, Keyed, Spot, What, Where};
+pub(crate) use meaning::{Condition, Deadline, Kinds, Meaning, Status, Test, Want, in_ranges};
+pub(crate) use stride::{Base, Count, Entries, Extent, Magic, Piece, Place, Stride, Sum, Text};
+pub(crate) use stride::{Length, Over, Plain, Quick, Repeat, Varying};
+pub(crate) use template::{Echo, EntryPart, GroupPart, Part, Source, Template};
+
+use weft_codec::{Effect, Traits, Verdict};
+
+/// The most strides that a description may compile to: it bounds every walk.
+pub(crate) const STRIDES_MAX: usize = 128;
+
+/// How deep sections and messages may stand in one another.
+pub(crate) const NEST_MAX: usize = 8;
+
+/// A compiled description.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(crate) name: String,
+    pub(crate) traits: Traits,
+    /// Methods that may be sent again, as patterns of names.
+    pub(crate) idempotent: Vec<String>,
+    /// The parts of varying length, in wire order.
+    pub(crate) strides: Vec<Stride>,
+    /// The first of them, as far as they are passed without knowing what came before.
+    pub(crate) plain: Vec<Plain>,
+    /// What is read of a frame whose extent, kind and id stand at constant offsets, if nothing
+    /// else must be looked at.
+    pub(crate) quick: Option<Quick>,
+    /// Constants, all before the first stride.
+    pub(crate) magics: Vec<Magic>,
+    /// Constants that stand elsewhere.
+    pub(crate) late_magics: Vec<(Place, Box<[u8]>)>,
+    /// Every named field.
+    pub(crate) fields: Vec<Field>,
+    /// Maps, TLVs and protobuf messages, in wire order.
+    pub(crate) groups: Vec<Group>,
+    /// Where a frame ends.
+    pub(crate) extent: Extent,
+    /// The fewest bytes that a frame can have.
+    pub(crate) frame_bytes_min: u32,
+    /// How many bytes must be there before a frame is looked at.
+    pub(crate) first_look: usize,
+    pub(crate) kinds: Kinds,
+    /// More frames of the same answer follow.
+    pub(crate) more: Option<Condition>,
+    /// What requests do to their connection; the first that holds says it.
+    pub(crate) effects: Vec<(Condition, Effect)>,
+    /// The id, if frames carry one.
+    pub(crate) id: Option<IdField>,
+    /// Where the body begins, on each way; with none a frame must be there whole.
+    pub(crate) bodies: Vec<Place>,
+    /// Fields of fixed length behind the body, each with the conditions under which it is there.
+    pub(crate) trailers: Vec<(Vec<Condition>, u32)>,
+    /// Checksums, in wire order.
+    pub(crate) sums: Vec<Sum>,
+    pub(crate) service: Option<Ask>,
+    pub(crate) method: Option<Ask>,
+    pub(crate) keys: Vec<Key>,
+    pub(crate) deadline: Option<Deadline>,
+    pub(crate) status: Option<Status>,
+    /// What answers mean by other fields; the first that holds says it.
+    pub(crate) verdicts: Vec<(Condition, Verdict)>,
+    /// What is remembered of a request beside its id, in this order.
+    pub(crate) echoes: Vec<Echo>,
+    /// A frame of the mesh's own, part by part; how each is filled a template says.
+    pub(crate) parts: Vec<Part>,
+    pub(crate) error: Option<Template>,
+    pub(crate) ping: Option<Template>,
+    pub(crate) pong: Option<Template>,
+    pub(crate) go_away: Option<Template>,
+    pub(crate) cancel: Option<Template>,
+}

@@ -1,0 +1,478 @@
+//! The walk over a frame's strides: where each place of it is.
+//!
+//! A walk only leads forward. It reads nothing behind the bytes that are there and nothing behind
+//! the end that it was given; what it cannot reach it says as a [`Stop`].
+
+use weft_codec::{ScanState, Side};
+
+use crate::number::Number;
+use crate::program::{
+    Base, Count, Entries, Field, Length, NEST_MAX, Piece, Place, Plain, Program, Repeat,
+    STRIDES_MAX, Text, Varying, Where,
+};
+use crate::stop::Stop;
+
+/// An anchor on a way that was not taken.
+const ABSENT: u32 = u32::MAX;
+
+/// Where a text stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Extents {
+    /// The first byte of its content.
+    pub(crate) start: usize,
+    /// Behind the last byte of its content.
+    pub(crate) end: usize,
+    /// Behind whatever ends it.
+    pub(crate) behind: usize,
+}
+
+/// A walk over one frame. It can be taken up again where it stopped.
+#[derive(Debug)]
+pub(crate) struct Walker<'p, 'f> {
+    pub(crate) program: &'p Program,
+    pub(crate) side: Side,
+    pub(crate) frame: &'f [u8],
+    /// How far the head may reach.
+    pub(crate) end: usize,
+    /// Where the frame ends, as far as that is known.
+    pub(crate) frame_end: usize,
+    /// How far a search for a delimiter came before: see [`Self::search`].
+    pub(crate) resume: ScanState,
+    /// Where each stride ended; the first is the frame's beginning.
+    anchors: [u32; STRIDES_MAX + 1],
+    next: u16,
+    at: usize,
+    /// Where the sections end in which the walk is.
+    ends: [usize; NEST_MAX],
+    depth: usize,
+    /// The part of an element that is being passed, from 1; 0 outside of elements.
+    piece: u32,
+}
+
+impl<'p, 'f> Walker<'p, 'f> {
+    /// A walk that has not begun.
+    pub(crate) fn new(program: &'p Program, side: Side, frame: &'f [u8], end: usize) -> Self {
+        Self {
+            program,
+            side,
+            frame,
+            end,
+            frame_end: usize::MAX,
+            resume: ScanState::default(),
+            anchors: [ABSENT; STRIDES_MAX + 1],
+            next: 0,
+            at: 0,
+            ends: [0; NEST_MAX],
+            depth: 0,
+            piece: 0,
+        }
+    }
+
+    /// Walks past so many strides.
+    pub(crate) fn run(&mut self, strides: u16) -> Result<(), Stop> {
+        let program = self.program;
+        while self.next < strides {
+            let Some(stride) = program.strides.get(usize::from(self.next)) else {
+                return Ok(());
+            };
+            let begin = self.at.saturating_add(stride.gap as usize);
+            let end = self.bound();
+            let mut next = self.next.saturating_add(1);
+            let at = match &stride.what {
+                Varying::Run(number) => past_run(*number, self.frame, begin, end)?,
+                Varying::Entries(entries) => entries.past(self.frame, begin, end)?,
+                Varying::Number(number) => number.decode(self.frame, begin, end)?.1,
+                Varying::Text(text) => self.text(text, begin)?.behind,
+                Varying::Body(text) => self.text_in(text, begin, self.frame_end)?.behind,
+                Varying::Repeat(repeat) => self.past_repeat(repeat, begin)?,
+                Varying::Enter(text) => {
+                    let section = self.text(text, begin)?;
+                    if let Some(slot) = self.ends.get_mut(self.depth) {
+                        *slot = section.end;
+                    }
+                    self.depth = self.depth.saturating_add(1);
+                    section.start
+                }
+                Varying::Leave => {
+                    if begin > end {
+                        return Err(Stop::Beyond(self.at));
+                    }
+                    self.depth = self.depth.saturating_sub(1);
+                    end
+                }
+                Varying::Branch(condition, to) => {
+                    if !self.holds(condition)? {
+                        next = *to;
+                    }
+                    begin
+                }
+                Varying::Jump(to) => {
+                    next = *to;
+                    begin
+                }
+                Varying::Join => begin,
+            };
+            if next == self.next.saturating_add(1)
+                && let Some(anchor) = self.anchors.get_mut(usize::from(next))
+            {
+                *anchor = u32::try_from(at).map_err(|_| Stop::Beyond(begin))?;
+            }
+            self.next = next;
+            self.at = at;
+        }
+        Ok(())
+    }
+
+    /// The end of what the walk stands in.
+    fn bound(&self) -> usize {
+        match self.depth.checked_sub(1) {
+            Some(inner) => self.ends.get(inner).copied().unwrap_or(0),
+            None => self.end,
+        }
+    }
+
+    /// The offset of a place that the walk has passed.
+    pub(crate) fn position(&self, place: Place) -> Result<usize, Stop> {
+        if place.strides == 0 {
+            return Ok(place.bytes as usize);
+        }
+        match self.anchors.get(usize::from(place.strides)) {
+            Some(&anchor) if anchor != ABSENT => {
+                Ok((anchor as usize).saturating_add(place.bytes as usize))
+            }
+            _ => Err(Stop::Absent),
+        }
+    }
+
+    /// The offset of a place, after walking as far as it needs.
+    pub(crate) fn reach(&mut self, place: Place) -> Result<usize, Stop> {
+        self.run(place.strides)?;
+        self.position(place)
+    }
+
+    /// Where a stride begins that the walk has passed.
+    pub(crate) fn begin_of(&self, stride: u16) -> Result<usize, Stop> {
+        let gap = self
+            .program
+            .strides
+            .get(usize::from(stride))
+            .map_or(0, |stride| stride.gap);
+        self.position(Place {
+            strides: stride,
+            bytes: gap,
+        })
+    }
+
+    /// The content of a text that begins at `at`.
+    pub(crate) fn text(&mut self, text: &Text, at: usize) -> Result<Extents, Stop> {
+        self.text_in(text, at, self.bound())
+    }
+
+    /// The content of a text that begins at `at` and must end by `end`.
+    pub(crate) fn text_in(&mut self, text: &Text, at: usize, end: usize) -> Result<Extents, Stop> {
+        let (start, bytes) = match text {
+            Text::Until(delimiter) => return self.search(delimiter, at, end),
+            Text::Run { number, plus } => {
+                let (counted, start) = number.decode(self.frame, at, self.bound())?;
+                let counted = number.value(counted);
+                (start, bytes_of(counted, *plus).ok_or(Stop::Beyond(at))?)
+            }
+            Text::Fixed(bytes) | Text::Padded(bytes) => (at, *bytes as usize),
+            Text::By { field, plus } => {
+                let counted = match self.integer(*field) {
+                    Err(Stop::Absent) => i128::from(*plus),
+                    counted => counted?,
+                };
+                (at, bytes_of(counted, *plus).ok_or(Stop::Beyond(at))?)
+            }
+            Text::Rest => {
+                let end = match self.depth {
+                    0 => self.frame_end.saturating_sub(self.trailers()?),
+                    _ => end,
+                };
+                (at, end.checked_sub(at).ok_or(Stop::Beyond(at))?)
+            }
+        };
+        let behind = start.saturating_add(bytes);
+        let rest = matches!(text, Text::Rest) && self.depth == 0;
+        if behind > end && !rest {
+            return Err(Stop::Beyond(at));
+        }
+        Ok(Extents {
+            start,
+            end: behind,
+            behind,
+        })
+    }
+
+    /// Bytes of the fields behind the body.
+    pub(crate) fn trailers(&mut self) -> Result<usize, Stop> {
+        let program = self.program;
+        let mut sum = 0usize;
+        for (conditions, bytes) in &program.trailers {
+            let mut there = true;
+            for condition in conditions {
+                there = there && self.holds(condition)?;
+            }
+            if there {
+                sum = sum.saturating_add(*bytes as usize);
+            }
+        }
+        Ok(sum)
+    }
+
+    /// What tells a search from others: the number of its stride, and of its part of an element.
+    fn search_name(&self) -> u32 {
+        u32::from(self.next).saturating_add(1) | self.piece.wrapping_shl(16)
+    }
+
+    /// A text up to a delimiter. What was searched in vain is remembered, so that a text that
+    /// comes byte by byte is not searched from its beginning each time.
+    fn search(&mut self, delimiter: &[u8], at: usize, end: usize) -> Result<Extents, Stop> {
+        let name = self.search_name();
+        let mut known = 0;
+        if self.resume.words.first() == Some(&name) {
+            known = self.resume.walked as usize;
+            self.resume = ScanState::default();
+        }
+        let from = known.max(at);
+        let there = self.frame.len().min(end);
+        let searched = self.frame.get(from..there).unwrap_or_default();
+        if let Some(found) = memchr::memmem::find(searched, delimiter) {
+            let content_end = from.saturating_add(found);
+            return Ok(Extents {
+                start: at,
+                end: content_end,
+                behind: content_end.saturating_add(delimiter.len()),
+            });
+        }
+        if self.frame.len() >= end {
+            return Err(Stop::Beyond(at));
+        }
+        let kept = there.saturating_sub(delimiter.len().saturating_sub(1));
+        self.resume.walked = u32::try_from(kept.max(from)).unwrap_or(0);
+        self.resume.words = [name, 0, 0];
+        Err(Stop::Need(self.frame.len().saturating_add(1)))
+    }
+
+    /// The offset behind counted elements that begin at `at`: in rounds, like
+    /// [`Entries::past`]. A search that was broken off inside an element goes on there.
+    fn past_repeat(&mut self, repeat: &Repeat, at: usize) -> Result<usize, Stop> {
+        let end = self.bound();
+        let begin = at;
+        let (mut left, mut at) = self.count(repeat.count, at)?;
+        let room = end.saturating_sub(at);
+        if left > room.checked_div(repeat.bytes_min).unwrap_or(0) {
+            return Err(Stop::Beyond(begin));
+        }
+        let mut round = at;
+        let [name, element, still] = self.resume.words;
+        if name >> 16 > 0 && name & 0xFFFF == self.search_name() {
+            (at, left) = (element as usize, still as usize);
+            round = at.saturating_add(1);
+        }
+        while left > 0 {
+            if at >= round {
+                round = at.saturating_add(left.saturating_mul(repeat.bytes_min));
+                if round > end {
+                    return Err(Stop::Beyond(at));
+                }
+                if self.frame.len() < round {
+                    return Err(Stop::Need(round));
+                }
+            }
+            let behind = self.past_element(repeat, at, end);
+            self.piece = 0;
+            if let (Err(Stop::Need(_)), [name, element, still]) = (behind, &mut self.resume.words)
+                && *name > 0
+            {
+                *element = u32::try_from(at).unwrap_or(0);
+                *still = u32::try_from(left).unwrap_or(0);
+            }
+            at = behind?;
+            if at > end {
+                return Err(Stop::Beyond(begin));
+            }
+            left = left.saturating_sub(1);
+        }
+        Ok(at)
+    }
+
+    /// The offset behind one element.
+    fn past_element(&mut self, repeat: &Repeat, at: usize, end: usize) -> Result<usize, Stop> {
+        let mut at = at;
+        for (number, piece) in (1u32..).zip(&repeat.pieces) {
+            self.piece = number;
+            at = match piece {
+                Piece::Number(number) => number.decode(self.frame, at, end)?.1,
+                Piece::Text(text) => self.text(text, at)?.behind,
+            };
+        }
+        Ok(at)
+    }
+
+    /// How many elements there are, and where the first begins.
+    pub(crate) fn count(&mut self, count: Count, at: usize) -> Result<(usize, usize), Stop> {
+        let (counted, behind) = match count {
+            Count::Prefix(number) => {
+                let (counted, behind) = number.decode(self.frame, at, self.bound())?;
+                (number.value(counted), behind)
+            }
+            Count::By(field) => match self.integer(field) {
+                Err(Stop::Absent) => (0, at),
+                counted => (counted?, at),
+            },
+        };
+        let counted = usize::try_from(counted.max(0)).unwrap_or(usize::MAX);
+        Ok((counted, behind))
+    }
+}
+
+/// How many bytes a count that also counts `plus` means; a negative count means none.
+fn bytes_of(counted: i128, plus: i64) -> Option<usize> {
+    if counted < 0 || (counted == 0 && plus > 0) {
+        return Some(0);
+    }
+    let bytes = counted.checked_sub(i128::from(plus))?;
+    (bytes >= 0).then(|| usize::try_from(bytes).unwrap_or(usize::MAX))
+}
+
+impl Program {
+    /// The offset of a place behind plain strides in `frame`, which must end by `end`.
+    #[inline]
+    pub(crate) fn plain_reach(
+        &self,
+        place: Place,
+        frame: &[u8],
+        end: usize,
+    ) -> Result<usize, Stop> {
+        if place.strides == 0 {
+            return Ok(place.bytes as usize);
+        }
+        let mut at = 0usize;
+        for plain in self.plain.iter().take(usize::from(place.strides)) {
+            at = match *plain {
+                Plain::Run(gap, number) => {
+                    past_run(number, frame, at.saturating_add(gap as usize), end)
+                }
+                Plain::Entries(gap, entries) => {
+                    entries.past(frame, at.saturating_add(gap as usize), end)
+                }
+            }?;
+        }
+        let at = at.saturating_add(place.bytes as usize);
+        if at > end {
+            return Err(Stop::Beyond(end));
+        }
+        Ok(at)
+    }
+
+    /// Strides that must be passed to read a field.
+    pub(crate) fn strides_before(&self, field: &Field) -> u16 {
+        let spots = field.spots.iter();
+        spots
+            .map(|spot| self.strides_of(&spot.at))
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Strides that must be passed to reach a value.
+    pub(crate) fn strides_of(&self, at: &Where) -> u16 {
+        match at {
+            Where::Place(place) => place.strides,
+            Where::Keyed(keyed) => self
+                .groups
+                .get(keyed.group)
+                .map_or(0, |group| group.place.strides),
+        }
+    }
+
+    /// Where the frame ends by a length at `at`; `reach` finds the body.
+    #[inline]
+    pub(crate) fn counted(length: &Length, (at, value): (usize, u64), body: usize) -> u64 {
+        let base = match length.base {
+            Base::Frame => 0,
+            Base::Rest => at,
+            Base::Body(_) => body,
+        };
+        let counted = value.saturating_add(length.more);
+        counted
+            .saturating_add(base as u64)
+            .saturating_sub(length.fewer)
+    }
+}
+
+/// The offset behind a run that begins at `at`.
+#[inline]
+pub(crate) fn past_run(number: Number, frame: &[u8], at: usize, end: usize) -> Result<usize, Stop> {
+    let bytes = number.read_plain(frame, at, end)?;
+    let start = at.saturating_add(number.bytes());
+    let behind = usize::try_from(bytes).map_or(usize::MAX, |bytes| start.saturating_add(bytes));
+    if behind > end {
+        return Err(Stop::Beyond(at));
+    }
+    Ok(behind)
+}
+
+impl Entries {
+    /// The fewest bytes of an entry; never 0.
+    fn entry_bytes_min(self) -> usize {
+        self.key.bytes().saturating_add(self.value.bytes()).max(1)
+    }
+
+    /// How many entries `bytes` can hold at most.
+    fn entries_max(self, bytes: usize) -> usize {
+        bytes.checked_div(self.entry_bytes_min()).unwrap_or(0)
+    }
+
+    /// The offset behind a map that begins at `at`. The count is believed only as far as the
+    /// bytes before `end` could hold so many entries, so the walk is bounded by the frame.
+    fn past(self, frame: &[u8], at: usize, end: usize) -> Result<usize, Stop> {
+        let begin = at;
+        let count = self.count.read_plain(frame, at, end)?;
+        let mut at = at.saturating_add(self.count.bytes());
+        let mut left = usize::try_from(count).unwrap_or(usize::MAX);
+        if left > self.entries_max(end.saturating_sub(at)) {
+            return Err(Stop::Beyond(begin));
+        }
+        // The walk goes in rounds: each waits until every entry that is left can be there, then
+        // takes all that begin before that place. So the looks at a map that comes byte by byte
+        // are few, and what they see of it does not depend on how the stream was cut.
+        let mut round = at;
+        while left > 0 {
+            if at >= round {
+                round = at.saturating_add(left.saturating_mul(self.entry_bytes_min()));
+                if round > end {
+                    return Err(Stop::Beyond(at));
+                }
+                if frame.len() < round {
+                    return Err(Stop::Need(round));
+                }
+            }
+            at = past_run(self.key, frame, at, end)
+                .and_then(|value| past_run(self.value, frame, value, end))?;
+            left = left.saturating_sub(1);
+        }
+        Ok(at)
+    }
+
+    /// The value under `wanted` in the map that begins at `at`; the first if it stands twice.
+    pub(crate) fn find<'f>(self, frame: &'f [u8], at: usize, wanted: &[u8]) -> Option<&'f [u8]> {
+        let end = frame.len();
+        let count = self.count.read_plain(frame, at, end).ok()?;
+        let mut at = at.saturating_add(self.count.bytes());
+        let entries_max = self.entries_max(end.saturating_sub(at));
+        for _ in 0..usize::try_from(count)
+            .unwrap_or(usize::MAX)
+            .min(entries_max)
+        {
+            let value_at = past_run(self.key, frame, at, end).ok()?;
+            let behind = past_run(self.value, frame, value_at, end).ok()?;
+            if frame.get(at.saturating_add(self.key.bytes())..value_at)? == wanted {
+                return frame.get(value_at.saturating_add(self.value.bytes())..behind);
+            }
+            at = behind;
+        }
+        None
+    }
+}
