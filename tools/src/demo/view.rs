@@ -196,9 +196,11 @@ impl Screen {
         match self {
             Self::Silent => {}
             Self::Live(out) => {
-                let width = terminal::size().map_or(120, |(width, _)| usize::from(width));
+                let (width, height) = terminal::size().map_or((120, 24), |(width, height)| {
+                    (usize::from(width), usize::from(height))
+                });
                 let mut text = String::new();
-                for line in scene.picture() {
+                for line in fit(scene.picture(), height) {
                     text.extend(line.chars().take(width));
                     text.push_str("\x1b[K\r\n");
                 }
@@ -226,6 +228,19 @@ impl Screen {
     }
 }
 
+/// As much of a picture as a screen of this height holds with the cursor below it: a low one
+/// does without the blank lines, then without the latest events.
+fn fit(mut lines: Vec<String>, height: usize) -> Vec<String> {
+    let room = height.saturating_sub(1);
+    while lines.len() > room
+        && let Some(blank) = lines.iter().position(String::is_empty)
+    {
+        lines.remove(blank);
+    }
+    lines.truncate(room);
+    lines
+}
+
 impl Drop for Screen {
     fn drop(&mut self) {
         if let Self::Live(out) = self {
@@ -243,6 +258,19 @@ mod tests {
         assert_eq!(bar(0.0), "·".repeat(BAR_CELLS));
         assert_eq!(bar(1.0), "█".repeat(BAR_CELLS));
         assert_eq!(bar(0.5).matches('█').count(), BAR_CELLS / 2);
+    }
+
+    #[test]
+    fn a_low_screen_shows_the_beginning_of_the_picture_without_its_blank_lines() {
+        let lines = |all: &[&str]| all.iter().map(|line| (*line).to_owned()).collect();
+        let picture: Vec<String> = lines(&["head", "", "rates", "", "event"]);
+        assert_eq!(fit(picture.clone(), 6), picture);
+        assert_eq!(
+            fit(picture.clone(), 5),
+            lines(&["head", "rates", "", "event"])
+        );
+        assert_eq!(fit(picture.clone(), 3), lines(&["head", "rates"]));
+        assert!(fit(picture, 0).is_empty());
     }
 
     #[test]
