@@ -124,6 +124,7 @@ impl Engine {
     }
 
     /// Sets the deadline and class of a routed exchange and dispatches it.
+    #[inline(always)]
     fn admit_to(
         &mut self,
         key: ExchangeKey,
@@ -261,6 +262,7 @@ impl Engine {
     }
 
     /// Finds the rule that takes a request.
+    #[inline]
     pub(crate) fn route(
         &mut self,
         key: ExchangeKey,
@@ -283,6 +285,7 @@ impl Engine {
     }
 
     /// The smaller of the route's and the request's own time limit; answers whether any is left.
+    #[inline]
     pub(crate) fn set_deadline(
         &mut self,
         key: ExchangeKey,

@@ -291,14 +291,24 @@ impl Engine {
         self.settle();
     }
 
-    /// Lets go on what the event made possible.
+    /// Lets go on what the event made possible: seldom anything.
     #[inline]
     fn settle(&mut self) {
-        while !(self.releases.is_empty()
+        if !self.is_settled() {
+            self.settle_rest();
+        }
+    }
+
+    #[inline]
+    fn is_settled(&self) -> bool {
+        self.releases.is_empty()
             && self.revisit.is_empty()
             && self.pump.is_empty()
-            && self.homeless.is_empty())
-        {
+            && self.homeless.is_empty()
+    }
+
+    fn settle_rest(&mut self) {
+        while !self.is_settled() {
             if let Some(exchange) = self.releases.pop_front() {
                 self.release(exchange);
             } else if let Some(exchange) = self.homeless.pop_front() {

@@ -106,7 +106,7 @@ impl Guarded {
     }
 
     /// Runs a call that appends to `out`, and takes back what a panic left there.
-    #[inline]
+    #[inline(always)]
     fn append<E>(
         &self,
         out: &mut Vec<u8>,

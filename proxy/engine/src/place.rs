@@ -131,6 +131,7 @@ impl Engine {
 }
 
 /// Takes an id on a lane and emits a request under it.
+#[inline(always)]
 fn emit_request(
     (key, exchange): (ExchangeKey, &Exchange),
     lane: &mut Lane,
