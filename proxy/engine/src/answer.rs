@@ -297,12 +297,12 @@ impl Engine {
             return;
         };
         let turn = client.is_turn_of(key, exchange);
-        if self.answer_bytes > self.settings.answer_bytes_max
-            && turn
+        if turn
             && !client.outbox.is_empty()
             && !exchange.answer_begun
             && !answer.head.more
             && answer.missing() == 0
+            && !self.answer_lease.covers(self.answer_bytes)
         {
             // Its client does not read, and what the others hold fills all there is.
             let words = "its caller does not read and there is no room to keep its answer";
@@ -342,7 +342,7 @@ impl Engine {
                 self.dirty.push(ConnId::of_client(client_key));
             }
         }
-        let free = client.reads_freely(&self.settings, self.answer_bytes);
+        let free = client.reads_freely(&self.settings);
         let (more, missing) = (answer.head.more, answer.missing());
         if copied == 0 {
             // The client asked to hear of something else only.
@@ -355,7 +355,7 @@ impl Engine {
         }
         if turn {
             self.finish(key, Outcome::Answered);
-            if !free {
+            if !free || self.answers_over() {
                 self.update_pause(client_key);
             }
         } else {
@@ -449,11 +449,12 @@ impl Engine {
         lane.unknown_answers += 1;
         // In order, an answer too many means that all positions are in doubt.
         let in_doubt = matches!(lane.pending, crate::pending::Pending::InOrder(_));
-        if in_doubt || lane.unknown_answers > limit {
+        let unknown = lane.unknown_answers;
+        if in_doubt || unknown > limit {
             let text = format!(
                 "{}: {} frames that answer nothing ({:?}, id {}); the lane is closed",
                 self.lane_name(key),
-                limit,
+                unknown,
                 answer.head.kind,
                 answer.head.id_value
             );

@@ -66,17 +66,16 @@ impl Client {
             && (!self.listener.in_order || self.first == Some(key))
     }
 
-    /// Whether it is read and may be read on, with `answer_bytes` held for all clients: the
-    /// common case, in which nobody need be told anything.
+    /// Whether it is read and may be read on while there is room for answers: the common case,
+    /// in which nobody need be told anything.
     #[inline]
-    pub(crate) fn reads_freely(&self, settings: &Settings, answer_bytes: usize) -> bool {
+    pub(crate) fn reads_freely(&self, settings: &Settings) -> bool {
         let flags = &self.flags;
         let stopped = flags.paused || flags.full || flags.held || flags.blocked;
         !stopped
             && flags.closing.is_none()
             && self.outbox.len() <= settings.client_outbox_pause_bytes
             && self.outbox.len() <= settings.ordered_outbox_pause_bytes
-            && answer_bytes <= settings.answer_bytes_max
     }
 }
 

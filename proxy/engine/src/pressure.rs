@@ -1,7 +1,7 @@
 //! Backpressure: who is not read while others do not read, so that memory stays bounded, and how
 //! long anybody waits for a slow reader.
 
-use crate::client::ClientKey;
+use crate::client::{Client, ClientKey};
 use crate::lane::{LaneKey, ReadTo, Reading};
 use crate::{Action, ConnId, Engine};
 
@@ -53,19 +53,21 @@ impl Engine {
         }
     }
 
-    /// What a client may leave unread before its large answer is not read any further. One that
-    /// wants answers in order may still be writing the pipeline that they answer: it gets as
-    /// much as for small answers, as far as there is room for all.
-    fn spill_bytes(&mut self, client: ClientKey) -> usize {
-        let in_order = self
-            .clients
-            .get(client)
-            .is_some_and(|client| client.listener.in_order);
-        if in_order && !self.answers_over() {
-            let ordered = self.settings.ordered_outbox_pause_bytes;
-            ordered.max(self.settings.stream_spill_bytes)
+    /// What a client may leave unread before its lane is not read any further: a spill, and as
+    /// much as small answers may fill where there is no room for all. One that wants answers
+    /// in order may still be writing the pipeline that a large one answers: it gets more.
+    pub(crate) fn spill_bytes(&mut self, client: ClientKey) -> usize {
+        let over = self.answers_over();
+        let settings = &self.settings;
+        let ordered = |client: &Client| client.listener.in_order;
+        if over {
+            let small = settings.client_outbox_pause_bytes;
+            small.min(settings.stream_spill_bytes)
+        } else if self.clients.get(client).is_some_and(ordered) {
+            let ordered = settings.ordered_outbox_pause_bytes;
+            ordered.max(settings.stream_spill_bytes)
         } else {
-            self.settings.stream_spill_bytes
+            settings.stream_spill_bytes
         }
     }
 

@@ -340,7 +340,9 @@ impl Engine {
         let Some(client) = self.clients.get_mut(client_key) else {
             return;
         };
-        if client.outbox.len() > self.settings.stream_spill_bytes && client.blocks.is_none() {
+        let (unsent, blocks) = (client.outbox.len(), client.blocks.is_some());
+        let spill = self.spill_bytes(client_key);
+        if !blocks && unsent > spill.min(self.settings.stream_spill_bytes) {
             self.block_lane(key, client_key, false);
         }
     }

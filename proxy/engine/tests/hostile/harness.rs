@@ -1,13 +1,13 @@
 //! An engine, its clock, and what its shell would keep.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use weft_codec::{Kind, Limits};
 use weft_engine::{
-    Action, CloseCause, ConnId, Engine, Listener, Nanos, Now, ServiceState, Settings, Snapshot,
-    State,
+    Action, CloseCause, ConnId, Engine, Listener, Nanos, Now, ServiceState, Settings, Share,
+    Snapshot, State,
 };
 use weft_model::{Instance, InstanceAddress, Match, Policy, Route, Service, Target};
 use weft_route::RouteTable;
@@ -96,18 +96,30 @@ pub(crate) struct Harness {
     opening: Vec<ConnId>,
     /// Connections that the engine closed, and why.
     pub(crate) closed: HashMap<ConnId, CloseCause>,
+    /// Connections that the engine does not want read.
+    pub(crate) paused: HashSet<ConnId>,
 }
 
 impl Harness {
     pub(crate) fn new(world: &World, settings: Settings) -> Self {
+        Self::of(Engine::new(world.state(), settings, 7))
+    }
+
+    /// One of several engines of a process.
+    pub(crate) fn sharing(share: Share, world: &World, settings: Settings) -> Self {
+        Self::of(Engine::sharing(share, world.state(), settings, 7))
+    }
+
+    fn of(engine: Engine) -> Self {
         Self {
-            engine: Engine::new(world.state(), settings, 7),
+            engine,
             now: Now {
                 monotonic: Nanos(1_000_000_000),
                 unix: Duration::from_secs(1),
             },
             opening: Vec::new(),
             closed: HashMap::new(),
+            paused: HashSet::new(),
         }
     }
 
@@ -131,6 +143,12 @@ impl Harness {
                 Action::Close { conn, cause } => {
                     self.opening.retain(|opening| *opening != conn);
                     self.closed.insert(conn, cause);
+                }
+                Action::Pause { conn } => {
+                    self.paused.insert(conn);
+                }
+                Action::Resume { conn } => {
+                    self.paused.remove(&conn);
                 }
                 _ => {}
             }

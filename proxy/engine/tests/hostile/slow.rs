@@ -1,9 +1,10 @@
 //! Clients that send too slowly or do not read, clients that only seem to, and too many of them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use weft_codec::{Correlation, Kind, Order};
-use weft_engine::{CloseCause, Settings};
+use weft_engine::{Budgets, CloseCause, Settings, Share};
 
 use crate::codec::{Tiny, frame};
 use crate::harness::{Harness, World};
@@ -140,6 +141,72 @@ fn answers_for_clients_that_do_not_read_stay_within_the_budget_for_all() {
     let refused = got.iter().filter(|(_, body)| body == "!overload").count();
     assert_eq!((got.len(), refused), (100, 90));
     assert_eq!(mesh.snapshot().answer_bytes, 0);
+}
+
+#[test]
+fn the_budget_for_answers_is_one_for_all_engines_of_a_process() {
+    let mut world = World::new(Tiny::new(Correlation::ById, Order::AsReady));
+    world.cut_bytes = u32::MAX;
+    let settings = Settings {
+        answer_bytes_max: 64_000,
+        ..Settings::default()
+    };
+    let budgets = Arc::new(Budgets::new(&settings, 2));
+    let large = "y".repeat(1_000);
+    let mut meshes = [0, 1].map(|worker| {
+        let share = Share {
+            worker,
+            workers: 2,
+            budgets: Arc::clone(&budgets),
+        };
+        Harness::sharing(share, &world, settings.clone())
+    });
+    for mesh in &mut meshes {
+        let deaf = mesh.client();
+        for id in 1..=100 {
+            mesh.request(deaf, id, "x");
+        }
+        let lane = mesh.connect()[0];
+        for (id, _) in mesh.frames(lane) {
+            mesh.answer(lane, id, &large);
+        }
+    }
+    let held = meshes.each_ref().map(|mesh| mesh.snapshot().answer_bytes);
+    let sum: usize = held.iter().sum();
+    // Of those that are refused a few words are kept.
+    assert!((60_000..70_000).contains(&sum), "{held:?} bytes are held");
+}
+
+#[test]
+fn plain_bytes_for_clients_that_do_not_read_stay_within_the_budget_for_all() {
+    let world = World::new(Tiny::new(Correlation::Raw, Order::AsReady));
+    let settings = Settings {
+        client_outbox_pause_bytes: 2_000,
+        stream_spill_bytes: 50_000,
+        answer_bytes_max: 100_000,
+        ..Settings::default()
+    };
+    let mut mesh = Harness::new(&world, settings);
+    let clients: Vec<_> = (0..20).map(|_| mesh.client()).collect();
+    let lanes = mesh.connect();
+    assert_eq!(lanes.len(), clients.len());
+    for lane in &lanes {
+        for _ in 0..100 {
+            if !mesh.paused.contains(lane) {
+                mesh.feed(*lane, &[b'x'; 1_000]);
+            }
+        }
+    }
+    // Two have their whole spill; the others what small answers may fill, and a piece.
+    let held = mesh.snapshot().answer_bytes;
+    assert!((100_000..160_000).contains(&held), "{held} bytes are held");
+    // Whoever reads goes on all the same, piece by piece.
+    let last = lanes.len() - 1;
+    for _ in 0..10 {
+        mesh.take(clients[last]);
+        mesh.feed(lanes[last], &[b'y'; 3_000]);
+        assert_eq!(mesh.take(clients[last]).len(), 3_000);
+    }
 }
 
 #[test]
