@@ -26,6 +26,17 @@ struct Fortress {
     gates: Vec<(Wire, String)>,
 }
 
+impl Drop for Fortress {
+    fn drop(&mut self) {
+        for (_, address) in &self.gates {
+            if let Some(path) = address.strip_prefix("unix:") {
+                // The proxy is killed, and cannot take it away itself.
+                let _gone = std::fs::remove_file(path);
+            }
+        }
+    }
+}
+
 impl Fortress {
     /// `name` tells its sockets from those of other tests; `limits` is a `Limits(…)`'s inside.
     async fn start(name: &str, limits: &str) -> Self {
