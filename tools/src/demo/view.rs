@@ -64,7 +64,7 @@ impl Scene<'_> {
         let latency = &self.recent.latency_ns;
         let mut lines = vec![
             format!(
-                "weft demo   {} of {}   three acme backends behind one proxy at {}",
+                "weft demo   {} of {}   three backends, one proxy at {}",
                 seconds(self.at),
                 seconds(self.length),
                 self.front
