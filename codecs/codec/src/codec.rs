@@ -92,8 +92,8 @@ pub trait Codec: Send + Sync + std::fmt::Debug {
         out: &mut Vec<u8>,
     ) -> Result<(), EmitError>;
 
-    /// Appends the bytes of `what` to `out`; nothing for a local answer that its caller does not
-    /// want.
+    /// Appends the bytes of `what` to `out`; nothing of an answer that its caller does not want to
+    /// hear.
     ///
     /// # Errors
     /// [`CannotSay`] where [`Traits::says`] says so; then nothing was appended.

@@ -38,6 +38,7 @@ fn vector(side: Side, kind: Kind, bytes: &[u8], id_value: u64) -> Vector {
         verdict: None,
         effect: None,
         exclusive: None,
+        quiet: Some(false),
         mended: Vec::new(),
     }
 }

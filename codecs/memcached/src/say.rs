@@ -22,7 +22,8 @@ fn status_of(error: ProxyError) -> u16 {
     }
 }
 
-/// Appends an error answer; quiet operations get it too.
+/// Appends an error answer. A quiet get is a miss instead: of a batch of such, clients leave the
+/// rest unread at the first error, and take it for the answers to their next requests.
 pub(crate) fn error(
     error: ProxyError,
     words: &str,
@@ -30,6 +31,9 @@ pub(crate) fn error(
     out: &mut Vec<u8>,
 ) -> Result<(), CannotSay> {
     let caller = caller(asked).ok_or(CannotSay)?;
+    if silence(caller) == Silence::OnMiss {
+        return Ok(());
+    }
     answer(caller, status_of(error), words, out)
 }
 
@@ -42,11 +46,14 @@ pub(crate) fn local(asked: &Asked, out: &mut Vec<u8>) -> Result<(), CannotSay> {
     if caller.invalid {
         return answer(caller, status::INVALID, INVALID, out);
     }
-    let silence = operation::by_code(caller.opcode).map(|operation| operation.silence);
-    if silence == Some(Silence::OnSuccess) {
+    if silence(caller) == Silence::OnSuccess {
         return Ok(());
     }
     answer(caller, status::OK, "", out)
+}
+
+fn silence(caller: Caller) -> Silence {
+    operation::by_code(caller.opcode).map_or(Silence::Never, |operation| operation.silence)
 }
 
 fn answer(caller: Caller, status: u16, words: &str, out: &mut Vec<u8>) -> Result<(), CannotSay> {

@@ -40,6 +40,13 @@ fn replies(codec: &dyn Codec, limits: &Limits, vector: &Vector) -> Result<u64, S
                 words: &words,
                 asked: &asked,
             };
+            if vector.quiet != Some(false) && says_nothing(codec, &what) {
+                said += 1;
+                continue;
+            }
+            if vector.quiet == Some(true) {
+                return Err(format!("{what:?}: said to a quiet request"));
+            }
             let Some((answer, bytes)) =
                 said_frame(codec, limits, Side::Upstream, &what, says.error)?
             else {
@@ -122,6 +129,12 @@ fn unasked(codec: &dyn Codec, limits: &Limits) -> Result<u64, String> {
         said += 1;
     }
     Ok(said)
+}
+
+/// Whether the codec has nothing to say to a caller that asked to hear of something else only.
+fn says_nothing(codec: &dyn Codec, what: &Say<'_>) -> bool {
+    let mut out = Vec::new();
+    codec.say(what, &mut out).is_ok() && out.is_empty()
 }
 
 /// Says it, holds the codec to its traits, and decodes what was said.

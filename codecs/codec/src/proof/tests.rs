@@ -228,6 +228,7 @@ fn vector(name: &str, side: Side, kind: Kind, bytes: &[u8]) -> Vector {
         verdict: None,
         effect: None,
         exclusive: None,
+        quiet: Some(false),
         mended: Vec::new(),
     }
 }

@@ -91,6 +91,10 @@ pub struct Vector {
     /// Whether the request needs a lane of its own.
     #[serde(default)]
     pub exclusive: Option<bool>,
+    /// Whether its caller hears nothing of a proxy error, because it asked to hear of something
+    /// else only. In a file it does hear unless this says otherwise; `None`: nobody knows.
+    #[serde(default = "hears")]
+    pub quiet: Option<bool>,
     /// Bytes beside the id that another id changes, as `(first, end)`: lengths, checksums, a
     /// second id.
     #[serde(default)]
@@ -118,6 +122,7 @@ impl Vector {
             verdict: None,
             effect: None,
             exclusive: None,
+            quiet: None,
             // Nobody knows which bytes another id changes, so it may change any; that taking it
             // out again restores them is still checked.
             mended: vec![(0, u32::MAX as usize)],
@@ -218,6 +223,10 @@ fn parse(path: &Path, text: &str) -> Result<VectorFile, VectorError> {
         }
     }
     Ok(file)
+}
+
+fn hears() -> Option<bool> {
+    Some(false)
 }
 
 fn unhex(text: &str) -> Result<Vec<u8>, String> {
