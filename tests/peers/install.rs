@@ -8,9 +8,10 @@ use std::sync::OnceLock;
 /// A peer, or what one needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tool {
-    /// Python with `thrift`, `thriftpy2`, `redis`, `dubbo-py` and `dubbo-ssl-python`.
+    /// Python with `thrift`, `thriftpy2`, `redis`, `dubbo-py`, `dubbo-ssl-python`,
+    /// `python-binary-memcached` and `pylibmc`.
     Python,
-    /// Node with `thrift`, `ioredis`, and the Dubbo and SOFABolt libraries.
+    /// Node with `thrift`, `ioredis`, and the Dubbo, SOFABolt, TARS and memcached libraries.
     Node,
     /// The Thrift compiler.
     ThriftCompiler,
@@ -18,16 +19,20 @@ pub(crate) enum Tool {
     RedisServer,
     /// redis-cli and redis-benchmark.
     RedisTools,
+    /// memcached.
+    Memcached,
 }
 
 /// What Node must have.
-const NODE_PACKAGES: [&str; 6] = [
+const NODE_PACKAGES: [&str; 8] = [
     "thrift",
     "ioredis",
     "dubbo2.js",
     "dubbo-remoting",
     "sofa-rpc-node",
     "sofa-bolt-node",
+    "@tars/rpc",
+    "memjs",
 ];
 
 impl Tool {
@@ -43,6 +48,7 @@ impl Tool {
             Self::RedisTools => {
                 on_path("redis-cli").is_some() && on_path("redis-benchmark").is_some()
             }
+            Self::Memcached => on_path("memcached").is_some(),
         }
     }
 }
@@ -116,7 +122,10 @@ fn packages_import() -> bool {
     static IMPORT: OnceLock<bool> = OnceLock::new();
     *IMPORT.get_or_init(|| {
         Command::new(python())
-            .args(["-c", "import thrift, thriftpy2, redis, dubbo, dubbo_ssl"])
+            .args([
+                "-c",
+                "import bmemcached, pylibmc, thrift, thriftpy2, redis, dubbo, dubbo_ssl",
+            ])
             .status()
             .is_ok_and(|status| status.success())
     })

@@ -14,6 +14,7 @@ debian_packages() {
     local wanted=() as_root=()
     command -v redis-server >/dev/null || wanted+=(redis-server)
     command -v redis-benchmark >/dev/null || wanted+=(redis-tools)
+    command -v memcached >/dev/null || wanted+=(memcached)
     command -v thrift >/dev/null || wanted+=(thrift-compiler)
     command -v node >/dev/null || wanted+=(nodejs)
     command -v npm >/dev/null || wanted+=(npm)
