@@ -164,6 +164,7 @@ fn state(frames: &Frames) -> Result<State, String> {
             codec: Arc::clone(&codec),
             limits: Limits::default(),
             routes,
+            sniff: None,
         })],
         services: vec![Arc::new(ServiceState {
             service,

@@ -38,3 +38,5 @@ mod bolt;
 mod tars;
 
 mod memcached;
+
+mod shared;

@@ -16,6 +16,7 @@ mod peer;
 mod proxy;
 
 mod admin;
+mod description;
 mod drain;
 mod files;
 mod hostile;
@@ -27,6 +28,7 @@ mod panics;
 mod placement;
 mod reload;
 mod round_trip;
+mod shared_port;
 mod storm;
 
 /// Runs a scenario whose peers are tasks of one thread; the proxy has its own threads.

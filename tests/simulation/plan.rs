@@ -206,6 +206,7 @@ impl Plan {
                 order: self.order,
                 limits: self.limits,
                 routes: RouteTable::compile("front", &routes, &models).unwrap_or_default(),
+                sniff: None,
             })],
             services: states.into_iter().map(Arc::new).collect(),
             homes: Vec::new(),

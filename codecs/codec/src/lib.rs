@@ -43,5 +43,8 @@ pub use part::{Part, Parts};
 mod codec;
 pub use codec::Codec;
 
+mod share;
+pub use share::{Choice, SNIFF_BYTES_MAX, choose};
+
 #[cfg(feature = "proof")]
 pub mod proof;

@@ -319,7 +319,7 @@ impl Engine {
         if effect == Effect::Reset
             && let Some(client) = self.clients.get_mut(key)
         {
-            client.facets = None;
+            client.facets = Facets::forgotten(client.facets.as_deref());
         }
         self.deliver_words(exchange, Outcome::Answered, |codec, asked, out| {
             codec.say(&Say::Local { asked }, out).is_ok()

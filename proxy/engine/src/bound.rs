@@ -10,7 +10,7 @@ use crate::admit::{Flow, Incoming};
 use crate::answer::Answer;
 use crate::balance::{Choice, Choosing};
 use crate::buffer::Piece;
-use crate::client::{ClientKey, Pass, PassTo};
+use crate::client::{ClientKey, Facets, Pass, PassTo};
 use crate::engine::PoolName;
 use crate::exchange::{Class, ExchangeKey};
 use crate::instance::InstanceKey;
@@ -221,7 +221,7 @@ impl Engine {
             Effect::Facet => self.note_facet(key, exchange, incoming),
             Effect::Reset => {
                 if let Some(client) = self.clients.get_mut(key) {
-                    client.facets = None;
+                    client.facets = Facets::forgotten(client.facets.as_deref());
                     client.flags.spoiled = false;
                 }
             }
@@ -439,9 +439,7 @@ impl Engine {
         };
         client.pinned = None;
         client.tried = Some(instance);
-        let eager = client.is_raw()
-            || client.listener.codec.traits().speaks_first == weft_codec::Speaker::Upstream;
-        if eager {
+        if client.listener.is_eager() {
             self.bind_early(key);
         } else {
             self.list_client(key);

@@ -1,11 +1,13 @@
 //! A downstream connection: what the engine knows of one client.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use weft_codec::ScanState;
 
 use crate::buffer::Outbox;
 use crate::exchange::{Exchange, ExchangeKey};
+use crate::guard::Guarded;
 use crate::instance::InstanceKey;
 use crate::lane::LaneKey;
 use crate::listener::ListenerRun;
@@ -109,6 +111,8 @@ pub(crate) struct Flags {
     pub(crate) spoiled: bool,
     /// It keeps its pinned lane until the end.
     pub(crate) session: bool,
+    /// It speaks by an earlier version of its protocol's codec, until nothing is in flight.
+    pub(crate) outdated: bool,
     /// Its own half was closed towards it (raw).
     pub(crate) shut: bool,
     /// It was told to go away.
@@ -139,10 +143,25 @@ pub(crate) enum PassTo {
 }
 
 /// What a client has set up on its connection: replayed on every lane that serves it.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct Facets {
     /// The facet's number and the request that set it, in the order of first setting.
     pub(crate) requests: Vec<(u64, Vec<u8>)>,
+    /// The codec of an outdated client, which its lanes must have too; `None` is the service's.
+    pub(crate) codec: Option<Arc<Guarded>>,
+}
+
+impl Eq for Facets {}
+
+impl PartialEq for Facets {
+    fn eq(&self, other: &Self) -> bool {
+        let same_codec = match (&self.codec, &other.codec) {
+            (None, None) => true,
+            (Some(mine), Some(theirs)) => mine.is_same(theirs),
+            _ => false,
+        };
+        same_codec && self.requests == other.requests
+    }
 }
 
 impl Facets {
@@ -155,7 +174,25 @@ impl Facets {
             Some((_, old)) => *old = request.to_vec(),
             None => requests.push((number, request.to_vec())),
         }
-        Self { requests }
+        let codec = old.and_then(|facets| facets.codec.clone());
+        Self { requests, codec }
+    }
+
+    /// The facets of a client that asked for all to be forgotten.
+    pub(crate) fn forgotten(old: Option<&Self>) -> Option<Rc<Self>> {
+        let codec = old.and_then(|facets| facets.codec.clone());
+        Self::of(Vec::new(), codec)
+    }
+
+    /// The same with another codec.
+    pub(crate) fn with_codec(old: Option<&Self>, codec: Option<Arc<Guarded>>) -> Option<Rc<Self>> {
+        let requests = old.map(|facets| facets.requests.clone());
+        Self::of(requests.unwrap_or_default(), codec)
+    }
+
+    fn of(requests: Vec<(u64, Vec<u8>)>, codec: Option<Arc<Guarded>>) -> Option<Rc<Self>> {
+        let some = !requests.is_empty() || codec.is_some();
+        some.then(|| Rc::new(Self { requests, codec }))
     }
 }
 

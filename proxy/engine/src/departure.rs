@@ -192,7 +192,13 @@ impl Engine {
         let Some(client) = self.clients.get(key) else {
             return;
         };
-        let Some((at, _)) = self.client_deadline(client) else {
+        let deadline = self.client_deadline(client).map(|(at, _)| at);
+        let silence = if client.listener.is_undecided() {
+            self.silence_ends(key)
+        } else {
+            None
+        };
+        let Some(at) = deadline.into_iter().chain(silence).min() else {
             return;
         };
         let Some(client) = self.clients.get_mut(key) else {
@@ -211,6 +217,9 @@ impl Engine {
             return;
         };
         client.timer = Timer::NONE;
+        if client.listener.is_undecided() && self.decide_by_silence(key) {
+            return;
+        }
         let Some(client) = self.clients.get(key) else {
             return;
         };
@@ -231,8 +240,7 @@ impl Engine {
                 self.report(ConnId::of_client(key), text);
                 self.client_gone_by_us(key, cause);
             }
-            Some(_) => self.arm_client(key),
-            None => {}
+            _ => self.arm_client(key),
         }
     }
 }

@@ -105,6 +105,11 @@ impl Guarded {
         })
     }
 
+    /// Whether both guard the same codec.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.codec, &other.codec)
+    }
+
     /// Runs a call that appends to `out`, and takes back what a panic left there.
     #[inline(always)]
     fn append<E>(

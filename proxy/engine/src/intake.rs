@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use weft_codec::{Asked, Codec as _, Correlation, Head, Kind, Say, Side, Speaker};
+use weft_codec::{Asked, Codec as _, Correlation, Head, Kind, Say, Side};
 
 use crate::admit::{Flow, Incoming};
 use crate::buffer::{Outbox, Piece};
@@ -30,8 +30,7 @@ impl Engine {
         }
         self.counters.clients_accepted += 1;
         let now = self.now.monotonic;
-        let eager = listener.correlation == Correlation::Raw
-            || listener.codec.traits().speaks_first == Speaker::Upstream;
+        let eager = listener.is_eager();
         let key = self.clients.insert(Client {
             listener,
             partial: Vec::new(),
@@ -221,7 +220,7 @@ impl Engine {
     }
 
     /// Keeps an unfinished frame, which may have begun now, or frames that must wait.
-    fn keep_partial(&mut self, key: ClientKey, rest: &[u8], need: usize, is_new: bool) {
+    pub(crate) fn keep_partial(&mut self, key: ClientKey, rest: &[u8], need: usize, is_new: bool) {
         let now = self.now.monotonic;
         let Some(client) = self.clients.get_mut(key) else {
             return;
@@ -257,6 +256,12 @@ impl Engine {
             client.flags.barrier = false;
             client.id_high = 0;
         }
+        if client.flags.outdated {
+            self.renew_client(key);
+        }
+        let Some(client) = self.clients.get_mut(key) else {
+            return;
+        };
         if client.flags.held && client.flags.closing.is_none() {
             client.flags.held = false;
             client.flags.behind = false;

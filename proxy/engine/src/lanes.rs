@@ -39,7 +39,7 @@ impl Engine {
                 .and_then(|client| client.facets.clone()),
             None => pool.facets.clone(),
         };
-        let codec = std::sync::Arc::clone(&service.codec);
+        let codec = service.codec_for(pool.facets.as_deref());
         let policy = run.lanes.clone();
         let pending = crate::lane::pending(&*codec, pool.class, policy.depth, self.rng.u64(..));
         let key = self.lanes.insert(Lane {

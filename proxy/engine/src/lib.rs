@@ -12,7 +12,7 @@ mod time;
 pub use time::{Nanos, Now};
 
 mod state;
-pub use state::{Listener, ServiceState, State};
+pub use state::{Listener, ServiceState, Sniffing, State};
 
 mod api;
 pub use api::{Action, CloseCause, ConnId, ConnectFailure, Refused, Settings};
@@ -37,6 +37,7 @@ mod wheel;
 mod listener;
 mod client;
 mod guard;
+mod sniff;
 mod intake;
 mod exchange;
 mod admit;

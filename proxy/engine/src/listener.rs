@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use weft_codec::{Balance, ConnectionState, Correlation, Order, Traits};
+use weft_codec::{Balance, Codec as _, ConnectionState, Correlation, Order, Speaker, Traits};
 use weft_model::{Balancing, Policy, TextMatch};
 use weft_route::Rule;
 
@@ -28,6 +28,9 @@ pub(crate) struct ListenerRun {
     pub(crate) stateful: bool,
     /// The listener is in the state no longer.
     pub(crate) gone: bool,
+    /// The protocols among which a client's first bytes decide; empty where there is one. Then
+    /// the correlation is raw, so that no client of one protocol pays for this.
+    pub(crate) branches: Vec<Rc<ListenerRun>>,
 }
 
 impl ListenerRun {
@@ -53,7 +56,59 @@ impl ListenerRun {
             reads_deadline,
             stateful,
             gone: false,
+            branches: Vec::new(),
         }
+    }
+
+    /// The same for clients that have not said yet which of the branches they are of.
+    pub(crate) fn with_branches(mut self, branches: Vec<Rc<Self>>) -> Self {
+        if !branches.is_empty() {
+            self.correlation = Correlation::Raw;
+        }
+        self.branches = branches;
+        self
+    }
+
+    /// Whether a client needs its lane before it has said anything.
+    pub(crate) fn is_eager(&self) -> bool {
+        let waits = self.codec.traits().speaks_first == Speaker::Upstream;
+        !self.is_undecided() && (self.correlation == Correlation::Raw || waits)
+    }
+
+    /// Whether the protocol of its clients is not known yet.
+    #[inline]
+    pub(crate) const fn is_undecided(&self) -> bool {
+        !self.branches.is_empty()
+    }
+
+    /// The same listener for clients that still speak an earlier version of its protocol.
+    pub(crate) fn with_codec(&self, earlier: &Self) -> Self {
+        let listener = Listener {
+            codec: Arc::clone(&earlier.listener.codec),
+            ..(*self.listener).clone()
+        };
+        Self {
+            listener: Arc::new(listener),
+            codec: Arc::clone(&earlier.codec),
+            rules: self.rules.clone(),
+            branches: Vec::new(),
+            ..*earlier
+        }
+    }
+
+    /// Whether both read frames by the same codec, not only one of the same name.
+    pub(crate) fn is_same_version(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.listener.codec, &other.listener.codec)
+    }
+
+    /// Who among this and its branches serves clients of `other`.
+    pub(crate) fn successor<'r>(self: &'r Rc<Self>, other: &Self) -> Option<&'r Rc<Self>> {
+        let mut candidates = std::iter::once(self).chain(&self.branches);
+        if other.is_undecided() {
+            // Of one protocol now or still of several: its clients have said nothing yet.
+            return candidates.next();
+        }
+        candidates.find(|run| !run.is_undecided() && run.speaks_like(other))
     }
 
     /// Whether a client of `other` can go on here.

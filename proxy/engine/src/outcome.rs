@@ -148,9 +148,11 @@ impl Engine {
             pass.to = PassTo::Swallow;
         }
         let ordered = client.listener.in_order;
-        let waits = (client.flags.held && !(client.flags.behind && client.in_flight > 0))
-            || client.flags.ended
-            || client.flags.closing.is_some();
+        let flags = &client.flags;
+        let waits = (flags.held && !(flags.behind && client.in_flight > 0))
+            || flags.ended
+            || flags.outdated
+            || flags.closing.is_some();
         if client.in_flight == 0 {
             client.id_high = 0;
             client.flags.barrier = false;

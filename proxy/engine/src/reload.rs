@@ -5,15 +5,58 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use weft_codec::Codec as _;
 use weft_model::{Instance, LanePolicy};
 
-use crate::client::ClientKey;
+use crate::client::{Client, ClientKey, Facets};
 use crate::engine::Alarm;
 use crate::guard::Guarded;
 use crate::instance::{InstanceKey, InstanceRun, Reach};
 use crate::listener::{ListenerRun, RuleRun};
 use crate::service::ServiceRun;
 use crate::{CloseCause, Engine, ServiceState, State};
+
+/// The listeners of clients that still speak by an earlier codec, made once for all of them.
+#[derive(Debug, Default)]
+struct Earlier(Vec<Rc<ListenerRun>>);
+
+impl Earlier {
+    fn hybrid(&mut self, run: &ListenerRun, old: &ListenerRun) -> Rc<ListenerRun> {
+        let known = self
+            .0
+            .iter()
+            .find(|known| known.listener.name == run.listener.name && known.is_same_version(old));
+        if let Some(known) = known {
+            return Rc::clone(known);
+        }
+        let made = Rc::new(run.with_codec(old));
+        self.0.push(Rc::clone(&made));
+        made
+    }
+}
+
+/// Who serves the clients of `old` among these listeners.
+fn successor<'r>(
+    listeners: &'r [Rc<ListenerRun>],
+    old: &ListenerRun,
+) -> Option<&'r Rc<ListenerRun>> {
+    let named = listeners
+        .iter()
+        .filter(|run| run.listener.name == old.listener.name);
+    named.into_iter().find_map(|run| run.successor(old))
+}
+
+impl Client {
+    /// Whether nothing of its protocol is under way: no exchange, no part of a frame, no lane of
+    /// its own.
+    fn is_quiet(&self) -> bool {
+        self.in_flight == 0
+            && self.partial.is_empty()
+            && self.pass.is_none()
+            && self.pinned.is_none()
+            && self.streaming.is_none()
+    }
+}
 
 impl Engine {
     /// Puts a state in force. Exchanges keep the route and policy that they began with.
@@ -49,12 +92,23 @@ impl Engine {
         }
     }
 
-    /// Resolves a listener's rules to this engine's services and subsets.
+    /// Resolves a listener's rules to this engine's services and subsets, and those of the
+    /// protocols among which its clients choose.
     fn run_listener(
         &mut self,
         listener: &Arc<crate::Listener>,
         places: &[usize],
     ) -> Rc<ListenerRun> {
+        let sniff = listener.sniff.iter();
+        let branches = sniff.flat_map(|sniff| &sniff.branches);
+        let branches: Vec<_> = branches
+            .map(|branch| Rc::new(self.run_branch(branch, places)))
+            .collect();
+        let run = self.run_branch(listener, places);
+        Rc::new(run.with_branches(branches))
+    }
+
+    fn run_branch(&mut self, listener: &Arc<crate::Listener>, places: &[usize]) -> ListenerRun {
         let mut rules = Vec::new();
         for rule in listener.routes.rules() {
             let Some(&place) = places.get(rule.service) else {
@@ -64,27 +118,80 @@ impl Engine {
                 continue;
             };
             let subset = service.subset(&rule.route.to.subset, &self.instances);
-            let traits = listener.codec.traits();
-            let run = RuleRun::new(rule.clone(), place, subset, traits);
-            rules.push(Rc::new(run));
+            let traits = service.codec.traits();
+            rules.push(Rc::new(RuleRun::new(rule.clone(), place, subset, traits)));
         }
-        Rc::new(ListenerRun::new(Arc::clone(listener), rules, &self.panics))
+        ListenerRun::new(Arc::clone(listener), rules, &self.panics)
     }
 
     /// Clients go on under the new rules of their listener, or finish if it is gone.
     fn move_clients(&mut self, listeners: &[Rc<ListenerRun>]) {
+        let mut earlier = Earlier::default();
         for key in self.clients.keys() {
-            let Some(client) = self.clients.get_mut(key) else {
+            let Some(client) = self.clients.get(key) else {
                 continue;
             };
-            let name = &client.listener.listener.name;
-            match listeners.iter().find(|run| run.listener.name == *name) {
-                Some(run) if run.speaks_like(&client.listener) => {
-                    client.listener = Rc::clone(run);
-                }
+            let old = Rc::clone(&client.listener);
+            match successor(listeners, &old) {
+                Some(run) if old.is_undecided() => self.go_on_undecided(key, run),
+                Some(run) => self.move_client(key, run, &mut earlier),
                 // Another protocol, or none: what is in flight finishes.
-                _ => self.close_when_idle(key),
+                None => self.close_when_idle(key),
             }
+        }
+    }
+
+    /// Gives a client the new rules; the new codec too if nothing of the old one is under way.
+    fn move_client(&mut self, key: ClientKey, run: &Rc<ListenerRun>, earlier: &mut Earlier) {
+        let Some(client) = self.clients.get(key) else {
+            return;
+        };
+        if run.is_same_version(&client.listener) || client.is_quiet() {
+            return self.give_version(key, Rc::clone(run), None);
+        }
+        if client.flags.outdated && !self.is_in_force(run) {
+            // Its version would be the third that is alive.
+            return self.close_when_idle(key);
+        }
+        let hybrid = earlier.hybrid(run, &client.listener);
+        let codec = Arc::clone(&hybrid.codec);
+        self.give_version(key, hybrid, Some(codec));
+    }
+
+    /// Gives a client its listener; an earlier codec too where it still speaks by one.
+    fn give_version(
+        &mut self,
+        key: ClientKey,
+        run: Rc<ListenerRun>,
+        earlier: Option<Arc<Guarded>>,
+    ) {
+        let Some(client) = self.clients.get_mut(key) else {
+            return;
+        };
+        client.listener = run;
+        client.flags.outdated = earlier.is_some();
+        let had = client
+            .facets
+            .as_ref()
+            .is_some_and(|facets| facets.codec.is_some());
+        if had || earlier.is_some() {
+            client.facets = Facets::with_codec(client.facets.as_deref(), earlier);
+        }
+    }
+
+    /// Whether the listener had this codec before the change, too.
+    fn is_in_force(&self, run: &ListenerRun) -> bool {
+        successor(&self.listeners, run).is_some_and(|before| before.is_same_version(run))
+    }
+
+    /// A client that spoke by an earlier version of its codec takes the present one, as soon as
+    /// nothing of the earlier one is under way.
+    pub(crate) fn renew_client(&mut self, key: ClientKey) {
+        let Some(client) = self.clients.get(key).filter(|client| client.is_quiet()) else {
+            return;
+        };
+        if let Some(run) = successor(&self.listeners, &client.listener).cloned() {
+            self.give_version(key, run, None);
         }
     }
 
@@ -114,6 +221,10 @@ impl Engine {
                 if !same_codec {
                     service.codec = Guarded::new(&state.codec, &self.panics);
                     self.retire_lanes_of(&old);
+                    // Those of clients that still speak by the earlier codec need lanes of it.
+                    for key in &old {
+                        self.empty_queues(*key);
+                    }
                 }
                 old
             }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use weft_model::{Labels, RetryPolicy};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::client::Facets;
 use crate::exchange::ExchangeKey;
 use crate::guard::{Guarded, Panics};
 use crate::instance::{InstanceKey, InstanceRun};
@@ -57,6 +58,12 @@ pub(crate) struct Subset {
 }
 
 impl ServiceRun {
+    /// The codec of lanes for these facets: those of an outdated client name its own.
+    pub(crate) fn codec_for(&self, facets: Option<&Facets>) -> Arc<Guarded> {
+        let earlier = facets.and_then(|facets| facets.codec.as_ref());
+        Arc::clone(earlier.unwrap_or(&self.codec))
+    }
+
     pub(crate) fn new(state: Arc<ServiceState>, panics: &Arc<Panics>) -> Self {
         Self {
             codec: Guarded::new(&state.codec, panics),

@@ -1,6 +1,7 @@
 //! The configuration that is in force, as the engine reads it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use weft_codec::{Codec, Limits, Order};
 use weft_model::Service;
@@ -35,6 +36,21 @@ pub struct Listener {
     pub limits: Limits,
     /// The rules that concern this listener.
     pub routes: RouteTable,
+    /// Several protocols at once, told apart by a client's first bytes; then codec, order and
+    /// routes above are not used. `None` is one protocol.
+    pub sniff: Option<Sniffing>,
+}
+
+/// Several protocols behind one listener.
+#[derive(Clone, Debug)]
+pub struct Sniffing {
+    /// One listener for each protocol, all of the outer one's name, each of another codec. They
+    /// are asked in this order; none has branches of its own.
+    pub branches: Vec<Arc<Listener>>,
+    /// The branch of clients that stay silent, because they wait for the server's first word.
+    pub server_first: Option<usize>,
+    /// How long a client may be silent before that branch is taken.
+    pub timeout: Duration,
 }
 
 /// A service and the codec of its protocol.

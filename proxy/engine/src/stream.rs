@@ -294,6 +294,9 @@ impl Engine {
         let Some(client) = self.clients.get_mut(key) else {
             return;
         };
+        if client.listener.is_undecided() {
+            return self.sniff_client(key, piece.bytes());
+        }
         let ready = client.pinned.filter(|lane| {
             self.lanes
                 .get(*lane)

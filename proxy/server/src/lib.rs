@@ -8,6 +8,7 @@
 //! test. Modules stand in the order in which a start, then a request meets them.
 
 pub mod builtin;
+mod openings;
 pub mod config;
 
 mod run;

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use weft_engine::{Listener, State};
+use weft_engine::{Listener, Sniffing, State};
 use weft_model::{Route, Service};
 use weft_route::RouteTable;
 
@@ -54,8 +54,17 @@ fn remains(gone: &Listener, services: &[Service]) -> Listener {
         .map(|rule| Arc::clone(&rule.route))
         .filter(|route| services.iter().any(|s| s.name == route.to.service))
         .collect();
+    let sniff = gone.sniff.as_ref().map(|sniff| Sniffing {
+        branches: sniff
+            .branches
+            .iter()
+            .map(|branch| Arc::new(remains(branch, services)))
+            .collect(),
+        ..sniff.clone()
+    });
     Listener {
         routes: RouteTable::compile(&gone.name, &routes, services).unwrap_or_default(),
+        sniff,
         ..gone.clone()
     }
 }

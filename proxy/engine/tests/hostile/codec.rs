@@ -32,12 +32,18 @@ pub(crate) struct Tiny {
     pub(crate) traits: Traits,
     /// How often bytes of clients were scanned.
     pub(crate) scans: AtomicUsize,
+    /// What one version noted, another may not read.
+    pub(crate) version: u8,
+    /// The method by which a client's first frame is known; any if there is none.
+    pub(crate) opening: Option<u8>,
 }
 
 impl Tiny {
     pub(crate) fn new(correlation: Correlation, order: Order) -> Self {
         Self {
             name: "tiny",
+            version: 1,
+            opening: None,
             traits: Traits {
                 correlation,
                 order,
@@ -62,6 +68,13 @@ impl Tiny {
             },
             scans: AtomicUsize::new(0),
         }
+    }
+}
+
+impl Tiny {
+    fn is_mine(&self, head: &Head) {
+        let version = u32::from(self.version);
+        assert_eq!(head.notes[0], version, "read by another version");
     }
 }
 
@@ -128,8 +141,13 @@ impl Codec for Tiny {
         &self.traits
     }
 
-    fn sniff(&self, _: &[u8]) -> Sniff {
-        Sniff::Yes
+    fn sniff(&self, prefix: &[u8]) -> Sniff {
+        match (self.opening, prefix.get(HEAD_BYTES)) {
+            (None, _) => Sniff::Yes,
+            (Some(_), None) => Sniff::Need(HEAD_BYTES + 1),
+            (Some(opening), Some(method)) if opening == *method => Sniff::Yes,
+            _ => Sniff::No,
+        }
     }
 
     fn scan(
@@ -157,6 +175,7 @@ impl Codec for Tiny {
                 head.head_bytes = head.frame_bytes;
             }
             head.start = at as u32;
+            head.notes[0] = u32::from(self.version);
             obey("scan", &rest[..whole.min(rest.len())]);
             heads.push(head);
             at += whole;
@@ -165,9 +184,11 @@ impl Codec for Tiny {
         Ok(Scanned { consumed: at, need })
     }
 
-    fn remember(&self, _: &Head, frame: &[u8], asked: &mut Asked) {
+    fn remember(&self, head: &Head, frame: &[u8], asked: &mut Asked) {
         obey("remember", frame);
+        self.is_mine(head);
         asked.bytes.extend_from_slice(&frame[4..HEAD_BYTES]);
+        asked.bytes.push(self.version);
     }
 
     fn field<'a>(&self, _: Side, _: &Head, frame: &'a [u8], field: Field<'_>) -> Option<Value<'a>> {
@@ -190,7 +211,7 @@ impl Codec for Tiny {
     fn emit(
         &self,
         _: Side,
-        _: &Head,
+        head: &Head,
         frame: &[u8],
         rewrite: &Rewrite<'_>,
         out: &mut Vec<u8>,
@@ -202,11 +223,15 @@ impl Codec for Tiny {
         let at = out.len();
         out.extend_from_slice(frame);
         obey("emit", frame);
+        self.is_mine(head);
         let id = &mut out[at + 4..at + HEAD_BYTES];
         match rewrite.id {
             NewId::Keep => {}
             NewId::Wire(wire) => id.copy_from_slice(&(wire as u32).to_be_bytes()),
-            NewId::Callers(asked) => id.copy_from_slice(&asked.bytes),
+            NewId::Callers(asked) => {
+                assert_eq!(asked.bytes[4], self.version, "asked by another version");
+                id.copy_from_slice(&asked.bytes[..4]);
+            }
         }
         Ok(())
     }
@@ -221,7 +246,8 @@ impl Codec for Tiny {
             Say::GoAway if self.traits.says.go_away => return said(out, Kind::GoAway, 0),
             _ => return Err(CannotSay),
         };
-        let id = u32::from_be_bytes(asked.bytes[..].try_into().expect("four bytes"));
+        let id = u32::from_be_bytes(asked.bytes[..4].try_into().expect("four bytes"));
+        assert_eq!(asked.bytes[4], self.version, "asked by another version");
         out.push(0);
         assert_ne!(id, UNSPEAKABLE, "told to");
         out.pop();

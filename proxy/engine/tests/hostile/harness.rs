@@ -7,7 +7,7 @@ use std::time::Duration;
 use weft_codec::{Kind, Limits};
 use weft_engine::{
     Action, CloseCause, ConnId, Engine, Listener, Nanos, Now, ServiceState, Settings, Share,
-    Snapshot, State,
+    Snapshot, Sniffing, State,
 };
 use weft_model::{Instance, InstanceAddress, Match, Policy, Route, Service, Target};
 use weft_route::RouteTable;
@@ -17,6 +17,9 @@ use crate::codec::{HEAD_BYTES, Tiny, frame};
 /// What they are cut through above where a test says nothing else.
 pub(crate) const CUT_BYTES: u32 = 64;
 
+/// How long a client may be silent before its silence decides.
+pub(crate) const SILENCE: Duration = Duration::from_millis(200);
+
 /// What is in force: one listener, one service.
 #[derive(Clone, Debug)]
 pub(crate) struct World {
@@ -25,6 +28,10 @@ pub(crate) struct World {
     pub(crate) instances: Vec<Instance>,
     /// Frames above this are cut through.
     pub(crate) cut_bytes: u32,
+    /// Further protocols of the listener, each with a service of its own.
+    pub(crate) others: Vec<Arc<Tiny>>,
+    /// The position of the one whose server speaks first.
+    pub(crate) server_first: Option<usize>,
 }
 
 impl World {
@@ -34,6 +41,8 @@ impl World {
             policy: Policy::default(),
             instances: vec![instance("a", 1)],
             cut_bytes: CUT_BYTES,
+            others: Vec::new(),
+            server_first: None,
         }
     }
 
@@ -42,36 +51,69 @@ impl World {
             cut_through_bytes: self.cut_bytes,
             ..Limits::default()
         };
-        let service = Service {
-            name: "s".into(),
-            protocol: self.codec.name.into(),
-            instances: self.instances.clone(),
-            policy: self.policy.clone(),
+        let codecs: Vec<&Arc<Tiny>> = std::iter::once(&self.codec).chain(&self.others).collect();
+        let services: Vec<Service> = (0u16..)
+            .zip(&codecs)
+            .map(|(n, codec)| Service {
+                name: format!("s{n}"),
+                protocol: codec.name.into(),
+                instances: match n {
+                    0 => self.instances.clone(),
+                    _ => vec![instance("other", 100 + n)],
+                },
+                policy: self.policy.clone(),
+            })
+            .collect();
+        let branches: Vec<Arc<Listener>> = codecs
+            .iter()
+            .enumerate()
+            .map(|(n, codec)| {
+                let route = Route {
+                    name: "r".into(),
+                    when: Match::default(),
+                    to: Target {
+                        service: format!("s{n}"),
+                        subset: Default::default(),
+                    },
+                    policy: None,
+                };
+                let routes = RouteTable::compile("l", &[Arc::new(route)], &services);
+                Arc::new(Listener {
+                    name: "l".into(),
+                    codec: Arc::<Tiny>::clone(codec),
+                    order: codec.traits.order,
+                    limits,
+                    routes: routes.expect("the route leads to the service"),
+                    sniff: None,
+                })
+            })
+            .collect();
+        let first = Arc::clone(&branches[0]);
+        let listener = if self.others.is_empty() {
+            first
+        } else {
+            Arc::new(Listener {
+                sniff: Some(Sniffing {
+                    branches,
+                    server_first: self.server_first,
+                    timeout: SILENCE,
+                }),
+                ..(*first).clone()
+            })
         };
-        let route = Route {
-            name: "r".into(),
-            when: Match::default(),
-            to: Target {
-                service: "s".into(),
-                subset: Default::default(),
-            },
-            policy: None,
-        };
-        let routes = RouteTable::compile("l", &[Arc::new(route)], std::slice::from_ref(&service));
+        let with_codec = services.into_iter().zip(codecs);
         Arc::new(State {
             version: 1,
-            listeners: vec![Arc::new(Listener {
-                name: "l".into(),
-                codec: self.codec.clone(),
-                order: self.codec.traits.order,
-                limits,
-                routes: routes.expect("the route leads to the service"),
-            })],
-            services: vec![Arc::new(ServiceState {
-                service,
-                codec: self.codec.clone(),
-                limits,
-            })],
+            listeners: vec![listener],
+            services: with_codec
+                .map(|(service, codec)| {
+                    Arc::new(ServiceState {
+                        service,
+                        codec: Arc::<Tiny>::clone(codec),
+                        limits,
+                    })
+                })
+                .collect(),
             homes: Vec::new(),
         })
     }
@@ -98,6 +140,8 @@ pub(crate) struct Harness {
     pub(crate) closed: HashMap<ConnId, CloseCause>,
     /// Connections that the engine does not want read.
     pub(crate) paused: HashSet<ConnId>,
+    /// What the engine said to operators.
+    pub(crate) reports: Vec<String>,
 }
 
 impl Harness {
@@ -120,6 +164,7 @@ impl Harness {
             opening: Vec::new(),
             closed: HashMap::new(),
             paused: HashSet::new(),
+            reports: Vec::new(),
         }
     }
 
@@ -150,6 +195,7 @@ impl Harness {
                 Action::Resume { conn } => {
                     self.paused.remove(&conn);
                 }
+                Action::Report { text, .. } => self.reports.push(text),
                 _ => {}
             }
         }

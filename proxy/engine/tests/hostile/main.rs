@@ -14,4 +14,6 @@ mod order;
 mod panics;
 mod reach;
 mod slow;
+mod sniff;
 mod stream;
+mod version;

@@ -145,8 +145,14 @@ pub struct ListenerConfig {
     pub name: String,
     /// The addresses it listens on, at least one, no address twice in the whole file.
     pub addresses: Vec<ListenAddress>,
-    /// The protocol that clients speak here; a key of [`Config::codecs`].
-    pub protocol: String,
+    /// The protocols that clients may speak here, at least one; keys of [`Config::codecs`].
+    /// Several are told apart by a client's first bytes, asked in this order.
+    pub protocols: Vec<String>,
+    /// The one of several protocols whose server speaks first, taken for clients that stay
+    /// silent; its position in `protocols`.
+    pub server_first: Option<usize>,
+    /// How long such clients may stay silent, 10 ms to 1 m. Default 200 ms.
+    pub sniff_timeout: Duration,
     /// The order of answers.
     pub order: OrderChoice,
     /// Bounds of the frames that clients send.

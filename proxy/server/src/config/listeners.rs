@@ -8,7 +8,7 @@ use super::names::{Unique, name};
 use super::place::{Findings, Place};
 use super::protocols::Protocols;
 use super::services::Checked as CheckedService;
-use super::{ListenAddress, ListenerConfig, addresses, raw};
+use super::{ListenAddress, ListenerConfig, addresses, raw, sharing};
 
 /// A listener, and where it stands in the file.
 #[derive(Clone, Debug)]
@@ -17,8 +17,8 @@ pub(super) struct Checked {
     pub(super) index: usize,
     /// What was read of it, with the defaults for what is wrong.
     pub(super) listener: ListenerConfig,
-    /// The service behind all its routes.
-    pub(super) fallback: Option<String>,
+    /// The services behind all its routes, one for each protocol at most.
+    pub(super) fallbacks: Vec<String>,
 }
 
 /// Checks all listeners. Those that have a name are returned, right or wrong.
@@ -54,21 +54,23 @@ pub(super) fn listeners(
             raw.frames.as_ref(),
             default_frames,
         );
-        let protocol = protocol(found, protocols, &place, raw, services);
+        let spoken = sharing::spoken(found, protocols, &place, raw, services);
         if let Some(name) = name {
             listeners.push(Checked {
                 index,
                 listener: ListenerConfig {
                     name,
                     addresses,
-                    protocol: protocol.unwrap_or_default(),
+                    protocols: spoken.protocols,
+                    server_first: spoken.server_first,
+                    sniff_timeout: spoken.sniff_timeout,
                     order: match raw.order {
                         Some(raw::Order::InOrder) => OrderChoice::InOrder,
                         Some(raw::Order::Protocol) | None => OrderChoice::Protocol,
                     },
                     limits,
                 },
-                fallback: raw.service.clone(),
+                fallbacks: spoken.fallbacks,
             });
         }
     }
@@ -98,46 +100,4 @@ fn bind(
         addresses.push(address);
     }
     addresses
-}
-
-/// The listener's protocol: its own, or that of its service.
-fn protocol(
-    found: &mut Findings<'_>,
-    protocols: &mut Protocols<'_>,
-    place: &Place<'_>,
-    raw: &raw::Listener,
-    services: &[CheckedService],
-) -> Option<String> {
-    let service_place = place.field("service");
-    let service = raw.service.as_ref().and_then(|name| {
-        let service = services.iter().find(|s| s.service.name == *name);
-        if service.is_none() {
-            let known = services.iter().map(|s| &s.service.name);
-            found.unknown(&service_place, "service", name, known);
-        }
-        service
-    });
-    let theirs = service
-        .map(|service| &service.service.protocol)
-        .filter(|protocol| !protocol.is_empty());
-    let Some(protocol) = &raw.protocol else {
-        if raw.service.is_none() {
-            found.missing(place, "protocol", "\"…\"");
-        }
-        return theirs.cloned();
-    };
-    let known = protocols.find(found, &place.field("protocol"), protocol);
-    if let (Some(service), Some(theirs), Some(_)) = (service, theirs, known)
-        && theirs != protocol
-    {
-        found.refuse(
-            &service_place,
-            format!(
-                "clients speak `{protocol}` here, but service `{}` speaks `{theirs}`",
-                service.service.name
-            ),
-            "lead clients to a service of their own protocol",
-        );
-    }
-    Some(protocol.clone())
 }

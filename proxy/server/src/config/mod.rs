@@ -27,6 +27,7 @@ mod protocols;
 mod services;
 
 mod listeners;
+mod sharing;
 
 mod routes;
 

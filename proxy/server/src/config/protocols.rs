@@ -1,9 +1,11 @@
 //! The protocols that a configuration may use: descriptions that it names, and built-ins.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use weft_codec::Traits;
+use weft_codec::proof::{self, Proof, VectorFile};
+use weft_codec::{Codec, Side, Traits};
 use weft_model::Patterns;
 use weft_ron::{Complaint, Position};
 
@@ -31,6 +33,8 @@ pub(super) struct Sources<'s> {
 pub(super) struct Protocols<'s> {
     builtins: &'s [Builtin],
     described: Codecs,
+    /// The vectors beside descriptions, by protocol.
+    vectors: BTreeMap<String, Vec<VectorFile>>,
     used: Codecs,
     /// A description could not be read, so an unknown name may be its protocol.
     incomplete: bool,
@@ -42,6 +46,7 @@ impl<'s> Protocols<'s> {
         let mut protocols = Self {
             builtins: sources.builtins,
             described: Codecs::new(),
+            vectors: BTreeMap::new(),
             used: Codecs::new(),
             incomplete: false,
         };
@@ -74,6 +79,9 @@ impl<'s> Protocols<'s> {
             }
         };
         let name = codec.name().to_owned();
+        if let Some(files) = own_vectors(found, place, path, &*codec) {
+            self.vectors.insert(name.clone(), files);
+        }
         if self.builtins.iter().any(|b| b.name == name && b.is_code()) {
             found.refuse(
                 place,
@@ -143,6 +151,21 @@ impl<'s> Protocols<'s> {
         self.used.get(name).map(|known| known.codec.traits())
     }
 
+    /// The codec of a protocol that was found before.
+    pub(super) fn codec(&self, name: &str) -> Option<&dyn Codec> {
+        self.used.get(name).map(|known| &*known.codec)
+    }
+
+    /// First bytes of clients of a protocol that was found before: of its vectors, if it is
+    /// described and has some, or of the list of built-ins.
+    pub(super) fn openings(&self, name: &str) -> Vec<Vec<u8>> {
+        match self.vectors.get(name) {
+            Some(files) => files.iter().filter_map(first_frame).collect(),
+            None if self.described.contains_key(name) => Vec::new(),
+            None => crate::openings::of(name),
+        }
+    }
+
     /// The protocols that were found.
     pub(super) fn into_used(self) -> Codecs {
         self.used
@@ -154,6 +177,55 @@ impl<'s> Protocols<'s> {
         let builtins = builtins.filter(|name| !self.described.contains_key(name));
         described.chain(builtins).collect()
     }
+}
+
+/// The vectors in `vectors` beside a description, which must hold for it: a protocol that fails
+/// its own vectors is not loaded.
+fn own_vectors(
+    found: &mut Findings<'_>,
+    place: &Place<'_>,
+    path: &Path,
+    codec: &dyn Codec,
+) -> Option<Vec<VectorFile>> {
+    let folder = path.parent()?.join("vectors");
+    if !folder.is_dir() {
+        return None;
+    }
+    let files = match proof::load(&folder) {
+        Ok(files) => files,
+        Err(error) => {
+            found.refuse(
+                place,
+                format!("the vectors of the description cannot be read: {error}"),
+                "correct them, or take the folder away",
+            );
+            return None;
+        }
+    };
+    let mut proof = Proof::new(codec);
+    for file in &files {
+        proof = proof.with(file.clone());
+    }
+    proof.check_vectors();
+    proof.check_ids();
+    proof.check_replies();
+    if let Err(failures) = proof.finish() {
+        let first = failures.list.first();
+        let first = first.map_or("", |(_, what)| what.as_str());
+        found.refuse(
+            place,
+            format!("the description fails its own vectors: {first}"),
+            format!("`weft codec check {}` says everything", path.display()),
+        );
+    }
+    Some(files)
+}
+
+/// The first frame that the client of a file of vectors sent.
+fn first_frame(file: &VectorFile) -> Option<Vec<u8>> {
+    let mut frames = file.frames.iter();
+    let first = frames.find(|frame| frame.side == Side::Downstream)?;
+    Some(first.bytes.clone())
 }
 
 /// Reads a text file of a bounded size.

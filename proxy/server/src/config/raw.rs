@@ -98,7 +98,11 @@ pub(crate) struct Listener {
     pub(crate) name: Option<String>,
     pub(crate) addresses: Vec<String>,
     pub(crate) protocol: Option<String>,
+    pub(crate) protocols: Vec<String>,
     pub(crate) service: Option<String>,
+    pub(crate) services: Vec<String>,
+    pub(crate) server_first: Option<String>,
+    pub(crate) sniff_timeout: Option<Written>,
     pub(crate) order: Option<Order>,
     pub(crate) frames: Option<Frames>,
 }

@@ -17,18 +17,18 @@ pub(super) fn reach(found: &mut Findings<'_>, config: &Config, listeners: &[Chec
     let mut shadowed_by = vec![None; config.routes.len()];
     let mut services = BTreeSet::new();
     let position = |name: &str| config.routes.iter().position(|route| route.name == name);
-    for checked in listeners {
+    let branches = listeners.iter().flat_map(|checked| {
+        let protocols = checked.listener.protocols.iter();
+        protocols.map(move |protocol| (checked, protocol))
+    });
+    for (checked, protocol) in branches {
         let name = &checked.listener.name;
-        let Ok(table) = RouteTable::compile(name, &config.routes, &config.services) else {
+        let routes = config.routes_of(&checked.listener, protocol);
+        let Ok(table) = RouteTable::compile(name, &routes, &config.services) else {
             continue;
         };
         if table.rules().is_empty() {
-            let list = root.field("listeners");
-            found.refuse(
-                &list.index(checked.index),
-                format!("listener `{name}` leads nowhere"),
-                "add `service: …` to it, or a route that concerns it",
-            );
+            leads_nowhere(found, checked, protocol);
         }
         let shadows = table.shadows();
         for (n, rule) in table.rules().iter().enumerate() {
@@ -92,6 +92,26 @@ fn leads_to(to: &InstanceAddress, at: &ListenAddress) -> bool {
     }
 }
 
+/// Complains of a listener, or of one of its protocols, that has no rule.
+fn leads_nowhere(found: &mut Findings<'_>, checked: &CheckedListener, protocol: &str) {
+    let root = Place::ROOT;
+    let list = root.field("listeners");
+    let (place, name) = (list.index(checked.index), &checked.listener.name);
+    if checked.listener.protocols.len() == 1 {
+        found.refuse(
+            &place,
+            format!("listener `{name}` leads nowhere"),
+            "add `service: …` to it, or a route that concerns it",
+        );
+    } else {
+        found.refuse(
+            &place,
+            format!("clients of listener `{name}` that speak `{protocol}` are led nowhere"),
+            "add a service of that protocol to `services`, or a route that concerns it",
+        );
+    }
+}
+
 fn set<T>(list: &mut [T], index: usize, value: T) {
     if let Some(slot) = list.get_mut(index) {
         *slot = value;
@@ -110,6 +130,7 @@ fn shadowed(
         return;
     };
     let behind = name.strip_prefix("fallback/");
+    let behind = behind.map(|rest| rest.split('/').next().unwrap_or(rest));
     let list = root.field(if behind.is_some() {
         "listeners"
     } else {

@@ -49,23 +49,33 @@ pub(super) fn routes(
     routes
 }
 
-/// One route behind all others for each listener that names a service.
+/// One route behind all others for each service that a listener names.
 pub(super) fn fallbacks(listeners: &[CheckedListener]) -> impl Iterator<Item = Arc<Route>> {
-    listeners.iter().filter_map(|checked| {
+    listeners.iter().flat_map(|checked| {
         let listener = &checked.listener.name;
-        Some(Arc::new(Route {
-            // A slash, which no written name has.
-            name: format!("fallback/{listener}"),
-            when: Match {
-                listener: Some(TextMatch::Exact(listener.clone())),
-                ..Match::default()
-            },
-            to: Target {
-                service: checked.fallback.clone()?,
-                subset: Labels::new(),
-            },
-            policy: None,
-        }))
+        checked
+            .fallbacks
+            .iter()
+            .enumerate()
+            .map(move |(n, service)| {
+                // A slash, which no written name has.
+                let name = match n {
+                    0 => format!("fallback/{listener}"),
+                    _ => format!("fallback/{listener}/{service}"),
+                };
+                Arc::new(Route {
+                    name,
+                    when: Match {
+                        listener: Some(TextMatch::Exact(listener.clone())),
+                        ..Match::default()
+                    },
+                    to: Target {
+                        service: service.clone(),
+                        subset: Labels::new(),
+                    },
+                    policy: None,
+                })
+            })
     })
 }
 
@@ -230,23 +240,39 @@ fn fits_listeners(
     let mut told = Vec::new();
     for checked in concerned {
         let listener = &checked.listener;
-        let Some(traits) = known.protocols.traits(&listener.protocol) else {
+        let spoken = &listener.protocols;
+        if spoken
+            .iter()
+            .any(|name| known.protocols.traits(name).is_none())
+            || spoken.is_empty()
+        {
             continue;
-        };
-        if let Some(service) = service.map(|s| &s.service)
-            && known.protocols.traits(&service.protocol).is_some()
-            && service.protocol != listener.protocol
+        }
+        let target = service.map(|s| &s.service);
+        let target = target.filter(|s| known.protocols.traits(&s.protocol).is_some());
+        if let Some(service) = target
+            && !spoken.contains(&service.protocol)
         {
             found.refuse(
                 &to.field("service"),
                 format!(
                     "service `{}` speaks `{}`, but clients of listener `{}` speak `{}`",
-                    service.name, service.protocol, listener.name, listener.protocol
+                    service.name,
+                    service.protocol,
+                    listener.name,
+                    spoken.join("`, `")
                 ),
                 "name the listeners that the route is for in `when: Match(listener: …)`",
             );
             break;
         }
+        // Only clients of the service's protocol come to the route.
+        let Some(protocol) = target.map(|s| &s.protocol).or(spoken.first()) else {
+            continue;
+        };
+        let Some(traits) = known.protocols.traits(protocol) else {
+            continue;
+        };
         for key in &route.when.keys {
             if traits.keys.contains(&key.name) || told.contains(&&key.name) {
                 continue;
@@ -255,10 +281,7 @@ fn fits_listeners(
             let complaint = found
                 .at(
                     &when.field("keys").key(&key.name),
-                    format!(
-                        "protocol `{}` gives no key `{}`",
-                        listener.protocol, key.name
-                    ),
+                    format!("protocol `{protocol}` gives no key `{}`", key.name),
                 )
                 .expecting(&key.name, policies::key_words(traits));
             found.complaints.push(complaint);

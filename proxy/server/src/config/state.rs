@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use weft_codec::{Codec, Limits, Order};
-use weft_engine::{Listener, ServiceState, State};
-use weft_model::{OrderChoice, Service};
+use weft_engine::{Listener, ServiceState, Sniffing, State};
+use weft_model::{OrderChoice, Route, Service};
 use weft_route::RouteTable;
 
 use super::{Config, ListenerConfig, protocols};
@@ -72,7 +72,37 @@ impl Config {
     }
 
     fn listener_state(&self, listener: &ListenerConfig) -> Option<Listener> {
-        let codec = Arc::clone(&self.codecs.get(&listener.protocol)?.codec);
+        let branch = |protocol| self.branch(listener, protocol);
+        let [protocol] = listener.protocols.as_slice() else {
+            let branches: Option<Vec<_>> = listener.protocols.iter().map(branch).collect();
+            let branches: Vec<_> = branches?.into_iter().map(Arc::new).collect();
+            return Some(Listener {
+                sniff: Some(Sniffing {
+                    branches: branches.clone(),
+                    server_first: listener.server_first,
+                    timeout: listener.sniff_timeout,
+                }),
+                ..(**branches.first()?).clone()
+            });
+        };
+        branch(protocol)
+    }
+
+    /// The routes for a listener's clients of one of its protocols: of several each has those
+    /// that lead to services of its own.
+    pub(super) fn routes_of(&self, listener: &ListenerConfig, protocol: &str) -> Vec<Arc<Route>> {
+        let suits = |route: &&Arc<Route>| {
+            let service = self.services.iter().find(|s| s.name == route.to.service);
+            let own = service.is_none_or(|service| service.protocol == protocol);
+            own || listener.protocols.len() == 1
+        };
+        self.routes.iter().filter(suits).cloned().collect()
+    }
+
+    /// The listener for clients of one of its protocols.
+    fn branch(&self, listener: &ListenerConfig, protocol: &String) -> Option<Listener> {
+        let codec = Arc::clone(&self.codecs.get(protocol)?.codec);
+        let routes = self.routes_of(listener, protocol);
         Some(Listener {
             name: listener.name.clone(),
             order: match listener.order {
@@ -81,7 +111,8 @@ impl Config {
             },
             codec,
             limits: listener.limits,
-            routes: RouteTable::compile(&listener.name, &self.routes, &self.services).ok()?,
+            routes: RouteTable::compile(&listener.name, &routes, &self.services).ok()?,
+            sniff: None,
         })
     }
 }
@@ -117,4 +148,18 @@ fn is_equal(one: &Listener, other: &Listener) -> bool {
         && one.limits == other.limits
         && Arc::ptr_eq(&one.codec, &other.codec)
         && one.routes == other.routes
+        && match (&one.sniff, &other.sniff) {
+            (None, None) => true,
+            (Some(one), Some(other)) => {
+                one.server_first == other.server_first
+                    && one.timeout == other.timeout
+                    && one.branches.len() == other.branches.len()
+                    && one
+                        .branches
+                        .iter()
+                        .zip(&other.branches)
+                        .all(|(a, b)| is_equal(a, b))
+            }
+            _ => false,
+        }
 }

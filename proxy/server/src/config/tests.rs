@@ -54,7 +54,7 @@ fn four_lines_put_a_service_behind_the_proxy() {
     assert_eq!(config.workers, Workers::Auto);
     assert_eq!(config.admin, None);
     let listener = &config.listeners[0];
-    assert_eq!(listener.protocol, "thrift");
+    assert_eq!(listener.protocols, ["thrift"]);
     let address: SocketAddr = "127.0.0.1:7000".parse().unwrap();
     assert_eq!(listener.addresses, [ListenAddress::Tcp(address)]);
     assert_eq!(config.services[0].instances[0].id, "10.0.0.1:9000");
