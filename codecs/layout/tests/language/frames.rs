@@ -54,6 +54,7 @@ pub(crate) fn frame(side: Side, kind: Kind, bytes: &[u8]) -> Vector {
         verdict: None,
         effect: None,
         exclusive: None,
+        quiet: None,
         mended: Vec::new(),
     }
 }
