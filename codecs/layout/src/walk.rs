@@ -223,7 +223,7 @@ impl<'p, 'f> Walker<'p, 'f> {
 
     /// What tells a search from others: the number of its stride, and of its part of an element.
     fn search_name(&self) -> u32 {
-        u32::from(self.next).saturating_add(1) | self.piece.wrapping_shl(16)
+        u32::from(self.next).saturating_add(1) | self.piece.wrapping_shl(8)
     }
 
     /// A text up to a delimiter. What was searched in vain is remembered, so that a text that
@@ -231,7 +231,8 @@ impl<'p, 'f> Walker<'p, 'f> {
     fn search(&mut self, delimiter: &[u8], at: usize, end: usize) -> Result<Extents, Stop> {
         let name = self.search_name();
         let mut known = 0;
-        if self.resume.words.first() == Some(&name) {
+        let [before, _, began] = self.resume.words;
+        if before & 0xFFFF == name && began as usize == at {
             known = self.resume.walked as usize;
             self.resume = ScanState::default();
         }
@@ -251,12 +252,13 @@ impl<'p, 'f> Walker<'p, 'f> {
         }
         let kept = there.saturating_sub(delimiter.len().saturating_sub(1));
         self.resume.walked = u32::try_from(kept.max(from)).unwrap_or(0);
-        self.resume.words = [name, 0, 0];
+        self.resume.words = [name, 0, u32::try_from(at).unwrap_or(0)];
         Err(Stop::Need(self.frame.len().saturating_add(1)))
     }
 
     /// The offset behind counted elements that begin at `at`: in rounds, like
-    /// [`Entries::past`]. A search that was broken off inside an element goes on there.
+    /// [`Entries::past`]. A walk that was broken off goes on where its round began, so that the
+    /// rounds are the same however the stream was cut.
     fn past_repeat(&mut self, repeat: &Repeat, at: usize) -> Result<usize, Stop> {
         let end = self.bound();
         let begin = at;
@@ -265,29 +267,28 @@ impl<'p, 'f> Walker<'p, 'f> {
         if left > room.checked_div(repeat.bytes_min).unwrap_or(0) {
             return Err(Stop::Beyond(begin));
         }
-        let mut round = at;
-        let [name, element, still] = self.resume.words;
-        if name >> 16 > 0 && name & 0xFFFF == self.search_name() {
-            (at, left) = (element as usize, still as usize);
-            round = at.saturating_add(1);
+        let [name, mark, _] = self.resume.words;
+        if name & 0xFF == self.search_name() && name & 0xFF00 > 0 {
+            (at, left) = (mark as usize, (name >> 16) as usize);
         }
+        let mut round = at;
+        let mut round_began = (at, left);
         while left > 0 {
             if at >= round {
+                round_began = (at, left);
                 round = at.saturating_add(left.saturating_mul(repeat.bytes_min));
                 if round > end {
                     return Err(Stop::Beyond(at));
                 }
                 if self.frame.len() < round {
+                    self.mark_round(round_began);
                     return Err(Stop::Need(round));
                 }
             }
             let behind = self.past_element(repeat, at, end);
             self.piece = 0;
-            if let (Err(Stop::Need(_)), [name, element, still]) = (behind, &mut self.resume.words)
-                && *name > 0
-            {
-                *element = u32::try_from(at).unwrap_or(0);
-                *still = u32::try_from(left).unwrap_or(0);
+            if matches!(behind, Err(Stop::Need(_))) {
+                self.mark_round(round_began);
             }
             at = behind?;
             if at > end {
@@ -298,11 +299,30 @@ impl<'p, 'f> Walker<'p, 'f> {
         Ok(at)
     }
 
+    /// Remembers where a round began, beside a search that was broken off in it. So many
+    /// elements that their number does not fit are walked from the first again.
+    fn mark_round(&mut self, (at, left): (usize, usize)) {
+        /// A part that no element has: nothing was searched.
+        const NO_PIECE: u32 = 0xFF00;
+        let own = self.search_name();
+        let [name, mark, began] = &mut self.resume.words;
+        if *name & 0xFF != own || *name & 0xFF00 == 0 {
+            (*name, *began) = (own | NO_PIECE, 0);
+        }
+        match (u32::try_from(at), u16::try_from(left)) {
+            (Ok(at), Ok(left)) => {
+                *name = *name & 0xFFFF | u32::from(left) << 16;
+                *mark = at;
+            }
+            _ => self.resume = ScanState::default(),
+        }
+    }
+
     /// The offset behind one element.
     fn past_element(&mut self, repeat: &Repeat, at: usize, end: usize) -> Result<usize, Stop> {
         let mut at = at;
         for (number, piece) in (1u32..).zip(&repeat.pieces) {
-            self.piece = number;
+            self.piece = number.min(0xFE);
             at = match piece {
                 Piece::Number(number) => number.decode(self.frame, at, end)?.1,
                 Piece::Text(text) => self.text(text, at)?.behind,
