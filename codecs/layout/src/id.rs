@@ -102,7 +102,7 @@ impl IdForm {
             Self::Number(number) => match number.form {
                 Form::Varint | Form::VarintBe => (1 << 21, (1 << 28) - 1),
                 Form::ZigZag => (1 << 20, (1 << 27) - 1),
-                Form::Signed => (1, number.max()),
+                Form::Signed | Form::Digits => (1, number.max().min(u64::MAX >> 1)),
                 Form::Unsigned if number.width < 4 => (1, number.max()),
                 Form::Unsigned => (1, number.max() >> 1),
             },

@@ -31,6 +31,8 @@ pub(crate) enum Form {
     ZigZag,
     /// Groups of seven bits, the highest first (MIDI, ASN.1, git).
     VarintBe,
+    /// So many decimal digits.
+    Digits,
 }
 
 impl Number {
@@ -67,6 +69,9 @@ impl Number {
                 u64::MAX.checked_shr(unused).unwrap_or(0)
             }
             Form::ZigZag => u64::MAX >> 1,
+            Form::Digits => 10u64
+                .checked_pow(u32::from(self.width))
+                .map_or(u64::MAX, |power| power.saturating_sub(1)),
             Form::Varint | Form::VarintBe => u64::MAX,
         }
     }
@@ -150,6 +155,14 @@ impl Number {
         if behind > end {
             return Err(Stop::Beyond(at));
         }
+        if self.form == Form::Digits {
+            let digits = frame.get(at..behind).ok_or(Stop::Need(behind))?;
+            let number = digits.iter().try_fold(0u64, |value, digit| {
+                let digit = char::from(*digit).to_digit(10)?;
+                value.checked_mul(10)?.checked_add(u64::from(digit))
+            });
+            return Ok((number.ok_or(Stop::Beyond(at))?, behind));
+        }
         let raw = self.fixed(frame, at).ok_or(Stop::Need(behind))?;
         if self.form == Form::Signed {
             let unused = 64u32.saturating_sub(u32::from(self.width).saturating_mul(8));
@@ -204,7 +217,23 @@ impl Number {
             Form::Unsigned => value <= self.max(),
             _ => self.is_fixed() && self.holds(value),
         };
+        if self.form == Form::Digits {
+            return fits && self.write_digits(value, bytes, at);
+        }
         fits && self.write_plain(value, bytes, at)
+    }
+
+    /// Writes all digits of a value that is known to fit.
+    fn write_digits(self, value: u64, bytes: &mut [u8], at: usize) -> bool {
+        let Some(place) = bytes.get_mut(at..at.saturating_add(self.bytes())) else {
+            return false;
+        };
+        let mut left = value;
+        for byte in place.iter_mut().rev() {
+            *byte = b'0'.saturating_add(u8::try_from(left % 10).unwrap_or(0));
+            left /= 10;
+        }
+        true
     }
 
     /// [`Self::write`] of a value that is known to fit the width.
@@ -291,6 +320,21 @@ impl Number {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn decimal_digits_are_an_integer_of_fixed_width() {
+        let number = Number {
+            form: Form::Digits,
+            ..Number::big(4)
+        };
+        let mut out = Vec::new();
+        assert!(number.push(52, &mut out));
+        assert_eq!(out, b"0052");
+        assert_eq!(number.decode(&out, 0, 4), Ok((52, 4)));
+        assert!(!number.push(10_000, &mut out));
+        assert_eq!(number.decode(b"00x2", 0, 4), Err(Stop::Beyond(0)));
+        assert_eq!(number.decode(b"005", 0, 4), Err(Stop::Need(4)));
+    }
 
     const FORMS: [Form; 5] = [
         Form::Unsigned,

@@ -4,7 +4,7 @@ use weft_codec::{Asked, Head, Kind, Limits, ProxyError, Say, ScanState, Side, Ve
 use weft_ron::Step;
 
 use super::Checker;
-use crate::program::{Part, Program, Source, Template};
+use crate::program::{Condition, Kinds, Part, Program, Source, Template, Want};
 
 impl Checker<'_> {
     /// Says each reply to a request of which nothing is known, and reads it. A reply whose shape
@@ -90,17 +90,23 @@ fn remember_id(program: &Program, field: &crate::program::IdField, id: u64, aske
     program.remember(&head, &bytes, asked);
 }
 
-/// Whether a condition asks for a field that the reply takes from its request.
+/// Whether a condition on what follows, or on the kind, asks for a field that the reply takes
+/// from its request.
 fn depends_on_echo(program: &Program, template: &Template) -> bool {
     let is_echo = |field: usize| matches!(template.sources.get(field), Some(Some(Source::Echo(_))));
-    program.parts.iter().any(|part| match part {
-        Part::Branch(condition, _) => condition
-            .lines
-            .iter()
-            .flatten()
-            .any(|test| is_echo(test.field)),
+    let asks = |condition: &Condition| {
+        let mut tests = condition.lines.iter().flatten();
+        tests.any(|test| is_echo(test.field) && !matches!(test.want, Want::From(_)))
+    };
+    let kinds = match &program.kinds {
+        Kinds::Rules(rules) => rules.iter().any(|(condition, _)| asks(condition)),
         _ => false,
-    })
+    };
+    kinds
+        || program.parts.iter().any(|part| match part {
+            Part::Branch(condition, _) => asks(condition),
+            _ => false,
+        })
 }
 
 /// Says it and reads it as its peer would.

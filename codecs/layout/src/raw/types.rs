@@ -33,6 +33,31 @@ impl IntType {
         }
     }
 
+    /// Reads the type that `word` begins; `words` are those that could have stood there.
+    fn read<'de, A: VariantAccess<'de>>(
+        word: &str,
+        variant: A,
+        words: &'static [&'static str],
+    ) -> Result<Self, A::Error> {
+        if word == "Decimal" {
+            let width: u8 = variant.newtype_variant()?;
+            return if (1..=18).contains(&width) {
+                Ok(Self {
+                    width,
+                    form: Form::Digits,
+                    endian: None,
+                })
+            } else {
+                Err(de::Error::custom(
+                    "a number of 1 to 18 decimal digits is needed",
+                ))
+            };
+        }
+        let read = Self::parse(word).ok_or_else(|| de::Error::unknown_variant(word, words))?;
+        variant.unit_variant()?;
+        Ok(read)
+    }
+
     /// Reads `U32`, `I16Le`, `Varint`, …
     fn parse(word: &str) -> Option<Self> {
         let vary = |form| {
@@ -75,7 +100,7 @@ macro_rules! int_words {
     ($($more:literal),*) => {
         &[
             "U8", "U16", "U24", "U32", "U40", "U48", "U56", "U64", "I8", "I16", "I24", "I32",
-            "I40", "I48", "I56", "I64", "Varint", "ZigZag", "VarintBe", $($more),*
+            "I40", "I48", "I56", "I64", "Varint", "ZigZag", "VarintBe", "Decimal", $($more),*
         ]
     };
 }
@@ -88,7 +113,7 @@ pub(crate) const EXTENT_WORDS: &[&str] =
     int_words!("Plus", "Fixed", "Padded", "Zero", "Until", "By", "Rest");
 
 /// The words of [`IdType`].
-pub(crate) const ID_WORDS: &[&str] = int_words!("Decimal", "Hex", "Uuid", "Text", "Bytes", "Str");
+pub(crate) const ID_WORDS: &[&str] = int_words!("Hex", "Uuid", "Text", "Bytes", "Str");
 
 /// The words of [`Amount`].
 pub(crate) const AMOUNT_WORDS: &[&str] = int_words!("Count", "Within");
@@ -152,10 +177,7 @@ impl<'de> Deserialize<'de> for IntType {
             }
             fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<IntType, A::Error> {
                 let (Word(word), variant) = data.variant()?;
-                let read = IntType::parse(&word)
-                    .ok_or_else(|| de::Error::unknown_variant(&word, INT_WORDS))?;
-                variant.unit_variant()?;
-                Ok(read)
+                IntType::read(&word, variant, INT_WORDS)
             }
         }
         deserializer.deserialize_enum("IntType", INT_WORDS, Read)
@@ -186,12 +208,7 @@ impl<'de> Deserialize<'de> for Extent {
                     "Plus" => variant
                         .tuple_variant(2, Two::<IntType, i64>::new("an integer and a constant"))
                         .map(|(int, plus)| Extent::Plus(int, plus.unwrap_or(0))),
-                    word => {
-                        let prefix = IntType::parse(word)
-                            .ok_or_else(|| de::Error::unknown_variant(word, EXTENT_WORDS))?;
-                        variant.unit_variant()?;
-                        Ok(Extent::Prefix(prefix))
-                    }
+                    word => IntType::read(word, variant, EXTENT_WORDS).map(Extent::Prefix),
                 }
             }
         }
@@ -212,12 +229,7 @@ impl<'de> Deserialize<'de> for Amount {
                 match word.as_str() {
                     "Count" => variant.newtype_variant().map(Amount::Count),
                     "Within" => variant.newtype_variant().map(Amount::Within),
-                    word => {
-                        let prefix = IntType::parse(word)
-                            .ok_or_else(|| de::Error::unknown_variant(word, AMOUNT_WORDS))?;
-                        variant.unit_variant()?;
-                        Ok(Amount::Prefix(prefix))
-                    }
+                    word => IntType::read(word, variant, AMOUNT_WORDS).map(Amount::Prefix),
                 }
             }
         }
