@@ -68,13 +68,7 @@ class Pylibmc:
     """pylibmc over libmemcached: opaques grow; a multi-get ends with a NOOP of its own."""
 
     def __init__(self, args):
-        # After any error that it does not know it takes its server for dead, for a second here.
-        behaviors = {
-            "tcp_nodelay": True,
-            "receive_timeout": 10_000_000,
-            "cas": True,
-            "retry_timeout": 1,
-        }
+        behaviors = {"tcp_nodelay": True, "receive_timeout": 10_000_000, "cas": True}
         self.client = pylibmc.Client(
             [f"127.0.0.1:{args.port}"],
             binary=True,
@@ -255,7 +249,10 @@ def outage(args):
         except client.error as error:
             words = f"{type(error).__name__}: {error}"
             said[words] = said.get(words, 0) + 1
-            time.sleep(0.005)
+            if args.lib == "pylibmc":
+                # After an error that it does not know it takes its server for dead.
+                client.close()
+                client = connect(args)
     client.close()
     return {"ok": ok, "lost": lost, "wrong": wrong[:10], "wrong_count": len(wrong), "said": said}
 
