@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use weft_benches::Acme;
+use weft_acme::Acme;
 use weft_proxy::{Server, config};
 
 fn main() -> ExitCode {

@@ -2,9 +2,6 @@
 //!
 //! It stands outside the request's path and must not know how anything is measured.
 
-mod acme;
-pub use acme::Acme;
-
 mod frames;
 pub use frames::{Frames, Protocol};
 

@@ -295,14 +295,7 @@ fn two_versions_of_a_description_differ_where_they_should() {
 fn bench_measures_two_protocols_over_the_same_frames() {
     let report = object(
         0,
-        &[
-            "bench",
-            "acme",
-            "protocols/acme/protocol.ron",
-            "--millis",
-            "1",
-            "--json",
-        ],
+        &["bench", "acme", "acme-by-hand", "--millis", "1", "--json"],
     );
     let frames = report["frames"].as_array().unwrap();
     assert!(frames.len() > 4, "{report}");

@@ -24,6 +24,7 @@ const ALLOWED: &[(&str, &str, &[&str])] = &[
     ),
     ("codecs/layout", "weft-layout", &["weft-codec", "weft-ron"]),
     ("codecs/memcached", "weft-memcached", &["weft-codec"]),
+    ("codecs/acme", "weft-acme", &["weft-codec"]),
     ("codecs/raw", "weft-raw", &["weft-codec"]),
     ("codecs/resp", "weft-resp", &["weft-codec"]),
     ("codecs/tars", "weft-tars", &["weft-codec"]),
@@ -57,7 +58,13 @@ const ALLOWED: &[(&str, &str, &[&str])] = &[
     (
         "tools",
         "weft",
-        &["weft-codec", "weft-model", "weft-route", "weft-proxy"],
+        &[
+            "weft-acme",
+            "weft-codec",
+            "weft-model",
+            "weft-route",
+            "weft-proxy",
+        ],
     ),
 ];
 
@@ -80,6 +87,7 @@ const PURE: &[(&str, &[&str])] = &[
     ("codecs/bolt", &["crc32fast"]),
     ("codecs/dubbo", &[]),
     ("codecs/memcached", &[]),
+    ("codecs/acme", &[]),
     ("codecs/raw", &[]),
     ("codecs/resp", &["memchr"]),
     ("codecs/tars", &[]),
