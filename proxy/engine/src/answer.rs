@@ -7,9 +7,11 @@ use weft_codec::{Asked, Codec as _, Head, Kind, NewId, Rewrite, Say, Side, Verdi
 use crate::buffer::Piece;
 use crate::exchange::{Class, ExchangeKey, Phase};
 use crate::guard::{self, Guarded};
+use crate::instance::InstanceRun;
 use crate::lane::{Lane, LaneKey, LaneState, ReadTo, Reading};
 use crate::pending::Entry;
 use crate::report::Outcome;
+use crate::table::Table;
 use crate::{CloseCause, ConnId, Engine};
 
 /// An answer frame, or the beginning of a large one.
@@ -243,6 +245,7 @@ impl Engine {
     }
 
     /// What an answer teaches about its lane and instance, once an attempt has ended well.
+    #[inline(always)]
     fn settle_attempt(&mut self, key: LaneKey, exchange_key: ExchangeKey, verdict: Verdict) {
         let now = self.now.monotonic;
         let Some(exchange) = self.exchanges.get_mut(exchange_key) else {
@@ -496,46 +499,51 @@ impl Engine {
             (true, None) => Some(now),
             (true, since) => since,
         };
-        if matches!(lane.state, LaneState::Retiring(_)) {
-            // What waits need not wait for its end.
-            self.pump_lane(key);
-            return self.close_if_retired(key);
-        }
-        if lane.stuck_since.is_some() || (lane.in_flight == 0 && !lane.timer.is_set()) {
+        let retires = matches!(lane.state, LaneState::Retiring(_));
+        let arms = lane.stuck_since.is_some() || (lane.in_flight == 0 && !lane.timer.is_set());
+        let waits = something_waits(&mut self.instances, lane);
+        if arms && !retires {
             self.arm_lane(key);
         }
-        self.pump_lane(key);
+        if waits {
+            // Not even for the end of a lane that retires.
+            self.list_pool(key);
+        }
+        if retires {
+            self.close_if_retired(key);
+        }
     }
 
     /// Lists the pool of a lane if something waits in it.
-    #[inline]
     pub(crate) fn pump_lane(&mut self, key: LaneKey) {
+        if let Some(lane) = self.lanes.get(key)
+            && something_waits(&mut self.instances, lane)
+        {
+            self.list_pool(key);
+        }
+    }
+
+    fn list_pool(&mut self, key: LaneKey) {
         let Some(lane) = self.lanes.get(key) else {
             return;
         };
-        let Lane {
-            instance,
-            class,
-            ref facets,
-            ..
-        } = *lane;
-        let waits = self
-            .instances
-            .get_mut(instance)
-            .and_then(|run| run.pool(class, facets.as_ref()))
-            .is_some_and(|pool| !pool.queue.is_empty());
         // One look at what waits is enough for all the answers of one read.
         let listed = self
             .pump
             .last()
-            .is_some_and(|last| last.is(instance, class, facets.as_ref()));
-        if waits && !listed {
-            let facets = facets.clone();
-            self.pump.push(crate::engine::PoolName {
-                instance,
-                class,
-                facets,
-            });
+            .is_some_and(|last| last.is(lane.instance, lane.class, lane.facets.as_ref()));
+        if !listed {
+            let pool = self.pool_of(lane);
+            self.pump.push(pool);
         }
     }
+}
+
+/// Whether an exchange waits in the pool of this lane.
+#[inline]
+fn something_waits(instances: &mut Table<InstanceRun>, lane: &Lane) -> bool {
+    instances
+        .get_mut(lane.instance)
+        .and_then(|run| run.pool(lane.class, lane.facets.as_ref()))
+        .is_some_and(|pool| !pool.queue.is_empty())
 }
