@@ -23,6 +23,7 @@ mod hostile;
 mod idle;
 mod kill_restart;
 mod leftovers;
+mod liveness;
 mod outage;
 mod panics;
 mod placement;

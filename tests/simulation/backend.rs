@@ -19,7 +19,7 @@ pub(crate) enum Serving {
     Concurrent,
     /// Everything at once, answers in order.
     InOrder,
-    /// One request at a time on each connection.
+    /// One request at a time on each connection, and pings in their turn.
     Serial,
 }
 
@@ -287,6 +287,9 @@ impl Backend {
         });
         match message.kind {
             Kind::Request | Kind::OneWay => {}
+            Kind::Ping if self.plan.serving == Serving::Serial => {
+                return self.queue(core, socket, message, Status::Ok);
+            }
             Kind::Ping => {
                 let pong = Message {
                     kind: Kind::Pong,
@@ -329,10 +332,15 @@ impl Backend {
         if roll(core, self.plan.never_permille) {
             return;
         }
+        self.queue(core, socket, message, status);
+    }
+
+    /// Takes work; begins it at once unless it is not its turn.
+    fn queue(&mut self, core: &mut Core, socket: Socket, message: Message, status: Status) {
         let Some(peer) = self.peers.get_mut(&socket) else {
             return;
         };
-        let nonce = message.nonce;
+        let (kind, nonce) = (message.kind, message.nonce);
         peer.working += 1;
         peer.jobs.push_back(Job {
             message,
@@ -340,12 +348,15 @@ impl Backend {
             ready: false,
         });
         if self.plan.serving != Serving::Serial || peer.working == 1 {
-            let wait = self.draw_delay(core);
+            let wait = self.draw_delay(core, kind);
             self.timer(core, wait, socket, nonce);
         }
     }
 
-    fn draw_delay(&self, core: &mut Core) -> u64 {
+    fn draw_delay(&self, core: &mut Core, kind: Kind) -> u64 {
+        if kind == Kind::Ping {
+            return 0;
+        }
         let range = if core.rng.u32(0..1_000) < self.plan.tail_permille {
             self.plan.tail
         } else {
@@ -386,17 +397,24 @@ impl Backend {
             .peers
             .get(&socket)
             .and_then(|peer| peer.jobs.front())
-            .map(|job| job.message.nonce);
+            .map(|job| (job.message.kind, job.message.nonce));
         if serving == Serving::Serial
-            && let Some(nonce) = next
+            && let Some((kind, nonce)) = next
         {
-            let wait = self.draw_delay(core);
+            let wait = self.draw_delay(core, kind);
             self.timer(core, wait, socket, nonce);
         }
         self.flush(core, socket);
     }
 
     fn answer(&mut self, core: &mut Core, socket: Socket, job: &Job) {
+        if job.message.kind == Kind::Ping {
+            let pong = Message {
+                kind: Kind::Pong,
+                ..job.message.clone()
+            };
+            return self.say(core, socket, &pong);
+        }
         let roll = |core: &mut Core, permille: u32| core.rng.u32(0..1_000) < permille;
         let range = if roll(core, self.plan.large_permille) {
             self.plan.large

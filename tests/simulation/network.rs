@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fastrand::Rng;
 
+mod cut;
 mod pipe;
 pub(crate) use pipe::Link;
 use pipe::{Conn, End, Pipe, Segment};
@@ -39,11 +40,6 @@ impl Socket {
     }
 }
 
-/// Sent bytes that are not acknowledged for so long break a lane; four times that a client.
-const USER_TIMEOUT: u64 = 5_000_000_000;
-/// A silent, cut connection is found out after so long.
-const KEEP_ALIVE: u64 = 30_000_000_000;
-
 /// A virtual address.
 pub(crate) type Port = u16;
 
@@ -62,8 +58,10 @@ pub(crate) enum Wire {
     SynAck(usize),
     /// The connecting side gives up.
     GiveUp(usize),
-    /// The user time-out of a cut connection.
-    UserTimeout(usize),
+    /// A silent, cut connection is found out.
+    KeepAlive(usize),
+    /// The user time-out of a writer on a cut connection.
+    UserTimeout(Socket),
     /// The user time-out of a writer whose peer does not read.
     ZeroWindow(Socket, u64),
 }
@@ -122,35 +120,6 @@ impl Network {
     /// Connects to it are refused from now on.
     pub(crate) fn unlisten(&mut self, port: Port) {
         self.listening.remove(&port);
-    }
-
-    /// Silently drops what is sent to and from `port`.
-    pub(crate) fn cut(&mut self, now: u64, port: Port) {
-        self.cut.insert(port, now);
-        let conns: Vec<usize> = self.of_port(port);
-        for conn in conns {
-            self.events
-                .push((now + USER_TIMEOUT, Wire::UserTimeout(conn)));
-            self.events
-                .push((now + KEEP_ALIVE, Wire::UserTimeout(conn)));
-        }
-    }
-
-    /// Ends a cut: what was sent meanwhile arrives.
-    pub(crate) fn heal(&mut self, now: u64, port: Port) {
-        self.cut.remove(&port);
-        for conn in self.of_port(port) {
-            let Some(c) = self.conns.get(&conn) else {
-                continue;
-            };
-            let at = now + c.link.latency;
-            for side in 0..2 {
-                if let Some((due, _)) = c.pipes[side].in_flight.front() {
-                    let at = at.max(*due);
-                    self.events.push((at, Wire::Arrive(Socket { conn, side })));
-                }
-            }
-        }
     }
 
     fn of_port(&self, port: Port) -> Vec<usize> {
@@ -264,8 +233,7 @@ impl Network {
             if pipe.unread + room < link.buffer {
                 self.events.push((now + 1_000, Wire::Writable(from)));
             }
-            if let Owner::Proxy(_) = conn.owners[from.side] {
-                let wait = [USER_TIMEOUT, 4 * USER_TIMEOUT][from.side];
+            if let Some(wait) = self.user_timeout(from) {
                 self.events
                     .push((now + wait, Wire::ZeroWindow(from, times)));
             }
@@ -282,8 +250,7 @@ impl Network {
             .get(&from.conn)
             .is_some_and(|c| self.cut.contains_key(&c.port))
         {
-            self.events
-                .push((now + USER_TIMEOUT, Wire::UserTimeout(from.conn)));
+            self.watch(now, from);
         }
         room
     }
@@ -469,21 +436,8 @@ impl Network {
                     self.break_conn(from.conn);
                 }
             }
-            Wire::UserTimeout(conn) => {
-                if self.conns.get(&conn).is_some_and(|c| {
-                    let waits = |p: &Pipe| {
-                        p.in_flight
-                            .front()
-                            .is_some_and(|f| f.0 + USER_TIMEOUT - 100_000_000 < now)
-                    };
-                    self.cut.get(&c.port).is_some_and(|since| {
-                        c.ends != [End::Closed; 2]
-                            && (now >= since + KEEP_ALIVE || c.pipes.iter().any(waits))
-                    })
-                }) {
-                    self.break_conn(conn);
-                }
-            }
+            Wire::KeepAlive(conn) => self.kept_alive(now, conn),
+            Wire::UserTimeout(from) => self.user_timed_out(now, from, rng),
         }
     }
 

@@ -191,7 +191,7 @@ impl Engine {
                 self.discard_rest(key, answer.missing());
                 self.after_answer(key);
             }
-            Some(Entry::Ping) | None => self.unknown_answer(key, answer),
+            Some(Entry::Ping { .. }) | None => self.unknown_answer(key, answer),
         }
     }
 
@@ -266,6 +266,8 @@ impl Engine {
             return;
         };
         run.in_flight = run.in_flight.saturating_sub(1);
+        // A pong to a ping that was said after it came before it.
+        run.pongs_overtake |= exchange.dispatched < lane.pings.ponged;
         match verdict {
             Verdict::Ok | Verdict::Queued | Verdict::ApplicationError => {
                 run.ok += 1;

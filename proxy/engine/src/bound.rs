@@ -349,7 +349,7 @@ impl Engine {
         {
             return match entry {
                 Entry::Live(exchange) => self.bound_live_answer(key, client_key, exchange, answer),
-                Entry::Abandoned { .. } | Entry::Lingering | Entry::Ping => {
+                Entry::Abandoned { .. } | Entry::Lingering | Entry::Ping { .. } => {
                     self.counters.late_answers += 1;
                     self.discard_rest(key, answer.missing());
                     self.after_answer(key);
@@ -417,7 +417,7 @@ impl Engine {
                     .get(*exchange)
                     .is_some_and(|e| e.client == client && e.caller_id == head.id_value),
                 Entry::Abandoned { caller_id, .. } => *caller_id == head.id_value,
-                Entry::Lingering | Entry::Ping => false,
+                Entry::Lingering | Entry::Ping { .. } => false,
             })?
         } else {
             0

@@ -45,6 +45,8 @@ pub(crate) struct InstanceRun {
     pub(crate) solo_ns: Option<f64>,
     /// It serves one request at a time on a connection; believed until this moment.
     pub(crate) serial_until: Nanos,
+    /// It answers pings while it works: a pong came in time ahead of an answer.
+    pub(crate) pongs_overtake: bool,
     pub(crate) growth: Growth,
     pub(crate) ok: u64,
     pub(crate) failed: u64,
@@ -108,6 +110,7 @@ impl InstanceRun {
             lanes,
             solo_ns: None,
             serial_until: Nanos(0),
+            pongs_overtake: false,
             growth: Growth::default(),
             ok: 0,
             failed: 0,

@@ -1,8 +1,16 @@
 //! Whether a server still lives: a lane that is silent while it has work is pinged in its own
-//! protocol, and dropped where nothing comes back.
+//! protocol.
 //!
-//! The kernel notices a dead peer only while bytes of ours wait to be acknowledged. A server that
-//! took a request and then vanished, or hangs, is noticed here, before the request's deadline.
+//! A ping is data in flight. Where the network swallows it, the kernel's user timeout breaks the
+//! lane: without a ping nothing of ours would wait to be acknowledged, and the lane would look
+//! busy until its deadlines.
+//!
+//! A missing pong says less: a server that works on one request at a time reads the ping when
+//! it is done. It ends a lane only where nothing that the server works on can hold the pong back:
+//! nothing stood in front of the ping, or an earlier pong has passed by all that did, or the
+//! instance has shown that its pongs overtake. It shows that by a pong in time to a ping that was
+//! said after a request, before the request's answer. The answer has to come: a server that
+//! works in order and leaves a request unanswered would otherwise look the same.
 
 use weft_codec::{Codec as _, Say};
 
@@ -13,6 +21,10 @@ use crate::lane::{Lane, LaneKey, LaneState};
 use crate::pending::{Entry, Pending};
 use crate::{Engine, Nanos};
 
+/// Pings of a lane that wait for their pongs at once: with the default times the deadline of what
+/// is in flight comes first.
+const UNANSWERED_MAX: u32 = 10;
+
 /// A lane's pings.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pings {
@@ -20,8 +32,26 @@ pub(crate) struct Pings {
     pub(crate) able: bool,
     /// When bytes last came.
     pub(crate) heard: Nanos,
-    /// The ping that is not answered yet: its id, and when it was said.
-    pub(crate) unanswered: Option<(u64, Nanos)>,
+    /// When an exchange was last put on the lane.
+    pub(crate) sent: Nanos,
+    /// The same of a one-way, whose end nobody hears of.
+    pub(crate) sent_one_way: Option<Nanos>,
+    /// When the newest ping that had its pong in time was said; zero before the first.
+    pub(crate) ponged: Nanos,
+    /// When it was last pinged, or found to be in no need of it.
+    looked: Nanos,
+    /// The first ping of the present silence.
+    awaited: Option<Awaited>,
+    /// Pings whose pongs are still to come.
+    unanswered: u32,
+}
+
+/// A ping that waits for its pong.
+#[derive(Clone, Copy, Debug)]
+struct Awaited {
+    said: Nanos,
+    /// Nothing stood in front of it that could hold the pong back.
+    clear: bool,
 }
 
 impl Pings {
@@ -30,8 +60,18 @@ impl Pings {
         Self {
             able: codec.traits().says.ping && matches!(pending, Pending::ById(_)),
             heard: now,
-            unanswered: None,
+            sent: Nanos(0),
+            sent_one_way: None,
+            ponged: Nanos(0),
+            looked: now,
+            awaited: None,
+            unanswered: 0,
         }
+    }
+
+    /// The first ping since bytes last came.
+    fn awaited(&self) -> Option<Awaited> {
+        self.awaited.filter(|ping| ping.said >= self.heard)
     }
 }
 
@@ -44,6 +84,17 @@ pub(crate) enum Check {
     Drop,
 }
 
+impl Lane {
+    /// Whether nothing that the server may still work on stands in front of a ping said now, or
+    /// a pong has passed by all of it.
+    fn is_clear(&self) -> bool {
+        let pings = &self.pings;
+        let passed = |sent: Nanos| sent < pings.ponged;
+        let idle = self.in_flight == 0 && self.abandoned == 0;
+        passed(pings.sent) || (idle && pings.sent_one_way.is_none_or(passed))
+    }
+}
+
 impl Engine {
     /// When a lane has been silent for too long, and what is to be done then.
     pub(crate) fn silence_deadline(&self, lane: &Lane) -> Option<(Nanos, Check)> {
@@ -52,22 +103,24 @@ impl Engine {
         if !lane.pings.able || !readable || lane.paused {
             return None;
         }
-        let since = lane.pings.heard.max(lane.progress);
-        if let Some((_, said)) = lane.pings.unanswered {
-            let until = since.max(said).after(lane.policy.ping_timeout);
+        let overtake = || {
+            self.instances
+                .get(lane.instance)
+                .is_some_and(|run| run.pongs_overtake)
+        };
+        if let Some(ping) = lane.pings.awaited()
+            && (ping.clear || overtake())
+        {
+            let until = ping.said.max(lane.progress).after(lane.policy.ping_timeout);
             return Some((until, Check::Drop));
         }
-        // One that serves one request at a time cannot answer a ping meanwhile.
-        let serial = lane.policy.depth == 1
-            || self
-                .instances
-                .get(lane.instance)
-                .is_some_and(|run| self.now.monotonic < run.serial_until);
-        let after = match (lane.in_flight > 0, serial) {
-            (true, true) => return None,
-            (true, false) => lane.policy.ping_after,
-            (false, _) => lane.policy.ping_idle,
+        let after = match lane.in_flight {
+            0 => lane.policy.ping_idle,
+            // Who declares this wants nothing written to a server that is at work.
+            _ if lane.policy.depth == 1 => return None,
+            _ => lane.policy.ping_after,
         };
+        let since = lane.pings.heard.max(lane.progress).max(lane.pings.looked);
         (!after.is_zero()).then(|| (since.after(after), Check::Ping))
     }
 
@@ -92,13 +145,15 @@ impl Engine {
         let Some(lane) = self.lanes.get_mut(key) else {
             return;
         };
-        // Looked at again after as long, whatever becomes of it.
-        lane.pings.heard = now;
+        lane.pings.looked = now;
         if lane.writing.is_some() || !lane.outbox.is_empty() {
             // The kernel watches over bytes that a server does not take.
             return;
         }
-        let Some(id) = lane.pending.push(Entry::Ping) else {
+        if lane.pings.unanswered >= UNANSWERED_MAX {
+            return;
+        }
+        let Some(id) = lane.pending.push(Entry::Ping { said: now }) else {
             return;
         };
         let out = lane.outbox.room(&mut self.spares);
@@ -109,20 +164,28 @@ impl Engine {
             return;
         }
         lane.queued += (out.len() - before) as u64;
-        lane.pings.unanswered = Some((id, now));
+        let clear = lane.is_clear();
+        let first = lane.pings.awaited();
+        lane.pings.awaited = first.or(Some(Awaited { said: now, clear }));
+        lane.pings.unanswered += 1;
         self.counters.pings_said += 1;
         self.mark_lane(key);
     }
 
     /// A pong: it ends the lane's ping, or answers nothing.
     pub(crate) fn pong(&mut self, key: LaneKey, answer: Answer<'_>) {
+        let now = self.now.monotonic;
         let Some(lane) = self.lanes.get_mut(key) else {
             return;
         };
         let id = answer.head.id_value;
-        if lane.pending.peek(id) == Some(Entry::Ping) {
+        if let Some(Entry::Ping { said }) = lane.pending.peek(id) {
             lane.pending.take(id);
-            lane.pings.unanswered = None;
+            lane.pings.awaited = None;
+            lane.pings.unanswered = lane.pings.unanswered.saturating_sub(1);
+            if now <= said.after(lane.policy.ping_timeout) {
+                lane.pings.ponged = lane.pings.ponged.max(said);
+            }
             return self.after_answer(key);
         }
         if lane.pings.able {

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 
 use weft_codec::IdDomain;
 
+use crate::Nanos;
 use crate::exchange::ExchangeKey;
 
 /// Ids of a large domain: given out a million times a second, none comes again for 1,000 s.
@@ -24,8 +25,8 @@ pub(crate) enum Entry {
     Abandoned { timed_out: bool, caller_id: u64 },
     /// A one-way request that the server may answer.
     Lingering,
-    /// A ping of ours.
-    Ping,
+    /// A ping of ours, and when it was said.
+    Ping { said: Nanos },
 }
 
 /// Answers that are awaited on a lane.
@@ -256,7 +257,7 @@ impl Pending {
     pub(crate) fn live(&self) -> Vec<ExchangeKey> {
         let live = |entry: &Entry| match entry {
             Entry::Live(exchange) => Some(*exchange),
-            Entry::Abandoned { .. } | Entry::Lingering | Entry::Ping => None,
+            Entry::Abandoned { .. } | Entry::Lingering | Entry::Ping { .. } => None,
         };
         match self {
             Self::ById(slots) => slots

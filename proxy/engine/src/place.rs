@@ -51,6 +51,7 @@ impl Engine {
             lane.progress = now;
         }
         let watched = wakes && lane.pings.able;
+        lane.pings.sent = now;
         let (begin, end) = wire_id.range;
         exchange.depth = lane.in_flight;
         exchange.phase = Phase::OnLane {
@@ -69,6 +70,7 @@ impl Engine {
             lane.writing = Some(client);
         } else if one_way {
             lane.one_ways.push_back((end, key));
+            lane.pings.sent_one_way = Some(now);
         }
         if !lane.dirty {
             lane.dirty = true;

@@ -76,6 +76,8 @@ impl Engine {
         }
         let first = run.reach == Reach::Up;
         run.reach = Reach::Down { until };
+        // Another process may answer here next.
+        run.pongs_overtake = false;
         let text = format!("instance {}: connect failed ({failure:?})", run.instance.id);
         self.wheel.cancel(&mut run.timer);
         run.timer = self.wheel.set(until, Alarm::Instance(key));

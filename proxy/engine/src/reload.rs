@@ -225,6 +225,7 @@ impl Engine {
                     for key in &old {
                         self.empty_queues(*key);
                     }
+                    self.forget_pongs_of(&old);
                 }
                 old
             }
@@ -352,6 +353,15 @@ impl Engine {
                 .is_some_and(|lane| lane.bound.is_none() && instances.contains(&lane.instance));
             if concerned {
                 self.retire_lane(key, CloseCause::Drained);
+            }
+        }
+    }
+
+    /// What was shown in another protocol shows nothing.
+    fn forget_pongs_of(&mut self, instances: &[InstanceKey]) {
+        for key in instances {
+            if let Some(run) = self.instances.get_mut(*key) {
+                run.pongs_overtake = false;
             }
         }
     }

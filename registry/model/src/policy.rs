@@ -103,11 +103,12 @@ pub struct LanePolicy {
     pub idle: Duration,
     /// A lane older than this is replaced once it is idle; zero means never. Default zero.
     pub lifetime: Duration,
-    /// A lane with exchanges in flight that gave no byte for so long is pinged, where the protocol
-    /// has pings and the server does not serve one request at a time; zero means never.
+    /// A lane with exchanges in flight that gave no byte for so long is pinged, and again after
+    /// as long, where the protocol has pings and the depth is not 1; zero means never.
     /// Default 3 s.
     pub ping_after: Duration,
-    /// A pinged lane that stays silent for so long is closed, 10 ms to 1 min. Default 2 s.
+    /// A pinged lane that stays silent for so long is closed, unless its server may only be
+    /// busy; 10 ms to 1 min. Default 2 s.
     pub ping_timeout: Duration,
     /// An idle lane is pinged whenever it was silent for so long; zero means never. Default zero.
     pub ping_idle: Duration,

@@ -288,35 +288,59 @@ fn lanes_that_break_between_two_proxies_fail_no_idempotent_request() {
     );
 }
 
+/// The network swallows a server that has taken its requests and answered none: nothing that was
+/// sent to it waits to be acknowledged, nothing else will be sent to it, and the request's deadline
+/// comes before the keep-alive.
+fn swallowed(seed: u64) -> Plan {
+    let choice = Choice::by_id(if seed.is_multiple_of(2) { 4 } else { 1 });
+    let mut client = ClientPlan::new(choice, 4, 4);
+    client.start = (0, 10 * MS);
+    let mut plan = Plan::new(choice, 2).clients(4, &client);
+    generous(&mut plan);
+    plan.policy().timeout = Duration::from_secs(12);
+    for backend in &mut plan.backends {
+        backend.delay = (400 * MS, 600 * MS);
+    }
+    plan.faults = vec![
+        ((200 + seed % 150) * MS, Fault::Cut(backend_port(0))),
+        (60 * S, Fault::Heal(backend_port(0))),
+    ];
+    plan
+}
+
 #[test]
-fn s15_a_server_that_the_network_drops_is_found_by_pings_long_before_the_deadline() {
+fn s15_a_busy_server_that_the_network_swallows_is_found_by_a_ping_and_the_user_timeout() {
     run(
-        "s15_a_server_that_the_network_drops_is_found_by_pings_long_before_the_deadline",
+        "s15_a_busy_server_that_the_network_swallows_is_found_by_a_ping_and_the_user_timeout",
         20,
+        swallowed,
+        |report| {
+            idempotent_all_served(report)?;
+            let pinged: u64 = report.counters.iter().map(|c| c.pings_said).sum();
+            must(pinged > 0, || "nothing was pinged".to_owned())?;
+            // The ping after 3 s, its time-out after 5 more, and the request elsewhere.
+            let late = report.oracle.count(|r| r.ended > r.at + 9 * S + 500 * MS);
+            must(late == 0, || format!("{late} were late"))
+        },
+    );
+}
+
+#[test]
+fn s15_without_pings_only_the_deadline_ends_what_a_swallowed_server_had() {
+    run(
+        "s15_without_pings_only_the_deadline_ends_what_a_swallowed_server_had",
+        5,
         |seed| {
-            let choice = Choice::by_id(if seed.is_multiple_of(2) { 4 } else { 1 });
-            let mut client = ClientPlan::new(choice, 8, 4);
-            client.once_permille = 0;
-            client.start = (0, 10 * MS);
-            let mut plan = Plan::new(choice, 2).clients(4, &client);
-            generous(&mut plan);
-            // Nothing is unacknowledged when the network goes: only a ping can tell. Without one
-            // the requests would end at their deadline, on which nothing is tried again.
-            plan.policy().timeout = Duration::from_secs(12);
-            for backend in &mut plan.backends {
-                backend.delay = (400 * MS, 600 * MS);
-            }
-            plan.faults = vec![
-                ((200 + seed % 150) * MS, Fault::Cut(backend_port(0))),
-                (60 * S, Fault::Heal(backend_port(0))),
-            ];
+            let mut plan = swallowed(seed);
+            plan.policy().lanes.ping_after = Duration::ZERO;
+            plan.allowed = Allowed::errors(&[ProxyError::Deadline]);
             plan
         },
         |report| {
-            idempotent_all_served(report)?;
-            must(report.counters.iter().any(|c| c.pings_said > 0), || {
-                "nothing was pinged".to_owned()
-            })
+            let failed = report
+                .oracle
+                .count(|r| matches!(r.seen, Some(Seen::Error(ProxyError::Deadline))));
+            must(failed > 0, || "found without a ping".to_owned())
         },
     );
 }

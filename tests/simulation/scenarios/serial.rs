@@ -1,10 +1,15 @@
 //! Servers that serve one request at a time on each connection.
 
+use std::time::Duration;
+
+use weft_codec::ProxyError;
+
 use super::{must, served};
 use crate::backend::Serving;
 use crate::client::ClientPlan;
 use crate::codec::Choice;
-use crate::plan::{MS, Plan, backend_port};
+use crate::oracle::{Allowed, Seen};
+use crate::plan::{MS, Plan, S, backend_port};
 use crate::seeds::run;
 use crate::world::World;
 
@@ -66,6 +71,45 @@ fn a_declared_depth_of_one_is_kept() {
                 format!("{} lanes", report.peers_peak[0])
             })?;
             served(report, 640)
+        },
+    );
+}
+
+#[test]
+fn a_serial_server_that_is_busy_for_long_keeps_its_lanes_and_executes_nothing_twice() {
+    run(
+        "a_serial_server_that_is_busy_for_long_keeps_its_lanes_and_executes_nothing_twice",
+        15,
+        |seed| {
+            let choice = Choice::by_id(if seed.is_multiple_of(2) { 4 } else { 1 });
+            let mut client = ClientPlan::new(choice, 3, 1);
+            client.once_permille = 500;
+            client.think = (0, 4 * S);
+            let mut plan = Plan::new(choice, 2).clients(4, &client);
+            for backend in &mut plan.backends {
+                backend.serving = Serving::Serial;
+                backend.delay = (S, 12 * S);
+                // These it ignores: its pongs pass by them, and show nothing.
+                backend.never_permille = 100;
+            }
+            plan.policy().timeout = Duration::from_secs(120);
+            plan.allowed = Allowed::errors(&[ProxyError::Deadline]);
+            plan.horizon = 900 * S;
+            plan
+        },
+        |report| {
+            let twice = report.oracle.count(|r| r.executed.len() > 1);
+            let lost = report.oracle.count(|r| {
+                !matches!(
+                    r.seen,
+                    Some(Seen::Answer(_, _) | Seen::Error(ProxyError::Deadline))
+                )
+            });
+            must((twice, lost) == (0, 0), || {
+                format!("{twice} executed twice, {lost} lost: {:?}", report.counters)
+            })?;
+            let pinged: u64 = report.counters.iter().map(|c| c.pings_said).sum();
+            must(pinged > 0, || "nothing was pinged".to_owned())
         },
     );
 }
