@@ -7,6 +7,7 @@ use weft_codec::{Field as Asked, Head, Side, Value, Verdict};
 use crate::program::{Ask, Deadline, EntryKey, Field, Format, Key, KeyOf, Keyed, Place, Program};
 use crate::program::{QuickRead, Text, Want, What, Where, in_ranges};
 use crate::scan::side_of;
+use crate::stop::Stop;
 use crate::walk::{Walker, past_run};
 
 /// Nanoseconds of the unit that the mesh counts deadlines in.
@@ -115,7 +116,7 @@ impl Program {
     }
 
     /// What an answer means: by the first of the verdicts that holds, then by its status. One
-    /// without a status is good.
+    /// that has none is good; one whose status cannot be reached is not.
     pub(crate) fn classify(&self, head: &Head, frame: &[u8]) -> Verdict {
         let view = View::new(self, side_of(head), head, frame);
         if !self.verdicts.is_empty() {
@@ -132,6 +133,9 @@ impl Program {
             return Verdict::Ok;
         };
         let found = view.value(status.ask.field);
+        if found.is_none() && view.lacks(status.ask.field) {
+            return Verdict::Ok;
+        }
         let line = status.table.iter().find(|(want, _)| match (want, &found) {
             (Want::Present, _) => true,
             (Want::Range(first, last), Some(Found::Number(value))) => {
@@ -231,11 +235,21 @@ impl<'p, 'f> View<'p, 'f> {
         self.frame.get(start..end).map(Found::Bytes)
     }
 
+    /// Whether a frame that can be walked through does not have a field.
+    fn lacks(&self, number: usize) -> bool {
+        let mut walker = self.walker();
+        let walked = walker.run(u16::MAX);
+        walked.and_then(|()| walker.content(number)) == Err(Stop::Absent)
+    }
+
     /// The status of an answer.
     fn status(&self) -> Option<Value<'f>> {
         let status = self.program.status.as_ref()?;
         Some(match self.value(status.ask.field)? {
-            Found::Bytes(bytes) => Value::Bytes(Cow::Borrowed(bytes)),
+            Found::Bytes(bytes) => match status_digits(bytes) {
+                Some(number) => Value::Number(number),
+                None => Value::Bytes(Cow::Borrowed(bytes)),
+            },
             Found::Number(number) => Value::Number(u64::try_from(number).ok()?),
         })
     }
@@ -302,6 +316,13 @@ impl Key {
             KeyOf::AnyEntry(_) => Some((self, name.strip_prefix(self.name.as_str())?)),
         }
     }
+}
+
+/// The number that a status in decimal digits is; with zeros before it, it is a text.
+fn status_digits(bytes: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let number = text.parse::<u64>().ok()?;
+    (number.to_string() == text).then_some(number)
 }
 
 /// The bytes of the frame that are there.

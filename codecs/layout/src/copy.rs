@@ -310,6 +310,37 @@ impl Program {
     }
 }
 
+impl Program {
+    /// Sets every number that was remembered for a reply, as far as it holds so large a one.
+    pub(crate) fn set_asked_numbers(&self, asked: &mut Asked, number: i128) {
+        for place in self.asked_numbers(asked) {
+            if let Some(there) = asked.bytes.get_mut(place) {
+                let bytes = number.to_le_bytes();
+                there.copy_from_slice(bytes.get(..there.len()).unwrap_or_default());
+            }
+        }
+    }
+
+    /// Where the numbers stand in what was remembered.
+    fn asked_numbers(&self, asked: &Asked) -> Vec<std::ops::Range<usize>> {
+        let mut at = match &self.id {
+            Some(field) => noted_at(field, asked, self.asked_id_at()).map_or(0, |(_, at)| at),
+            None => self.asked_id_at(),
+        };
+        let mut places = Vec::new();
+        for echo in &self.echoes {
+            let Some((_, behind)) = noted_echo(echo, asked, at) else {
+                break;
+            };
+            if echo.width.is_some() {
+                places.push(at..behind);
+            }
+            at = behind;
+        }
+        places
+    }
+}
+
 /// Notes a text: its length in two bytes, then the text.
 #[inline]
 fn note_text(text: Option<&[u8]>, bytes: &mut SmallVec<[u8; 48]>) {

@@ -165,11 +165,26 @@ impl Walker<'_, '_> {
                 };
                 Ok((entry, is_it))
             }
-            Format::Tlv { tag, length, plus } => {
+            Format::Tlv {
+                tag,
+                length,
+                low_bit,
+            } => {
                 let (found, length_at) = tag.decode(self.frame, at, end)?;
+                let is_it = *wanted == EntryKey::Number(found);
+                if *low_bit && found & 1 == 0 {
+                    let (_, behind) = length.decode(self.frame, length_at, end)?;
+                    let entry = Entry {
+                        start: length_at,
+                        end: behind,
+                        length: None,
+                        behind,
+                    };
+                    return Ok((entry, is_it));
+                }
                 let run = Text::Run {
                     number: *length,
-                    plus: *plus,
+                    plus: 0,
                 };
                 let value = self.text_in(&run, length_at, end)?;
                 let entry = Entry {
@@ -178,7 +193,7 @@ impl Walker<'_, '_> {
                     length: Some((length_at, *length)),
                     behind: value.behind,
                 };
-                Ok((entry, *wanted == EntryKey::Number(found)))
+                Ok((entry, is_it))
             }
             Format::Proto => {
                 let (key, at) = PROTO.decode(self.frame, at, end)?;

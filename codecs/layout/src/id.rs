@@ -16,6 +16,8 @@ pub(crate) enum IdForm {
     Number(Number),
     /// So many decimal digits.
     Decimal(u8),
+    /// Up to so many decimal digits, without zeros before them.
+    Digits(u8),
     /// So many hexadecimal digits, or any text of so many bytes; the mesh writes small letters.
     Hex(u8),
     /// The 36 characters of a UUID.
@@ -29,7 +31,7 @@ impl IdForm {
     pub(crate) fn wire_bytes(self) -> Option<usize> {
         match self {
             Self::Number(number) if number.is_fixed() => Some(number.bytes()),
-            Self::Number(_) => None,
+            Self::Number(_) | Self::Digits(_) => None,
             Self::Decimal(bytes) | Self::Hex(bytes) | Self::Bytes(bytes) => Some(bytes.into()),
             Self::Uuid => Some(36),
         }
@@ -42,6 +44,13 @@ impl IdForm {
         match self {
             Self::Number(number) => number.read(bytes, 0, bytes.len()).unwrap_or(0),
             Self::Decimal(digits) => digits_of(bytes, digits, 10),
+            Self::Digits(most) => match u8::try_from(bytes.len()) {
+                Ok(0) => hash(bytes),
+                Ok(digits) if digits <= most && (bytes.first() != Some(&b'0') || digits == 1) => {
+                    digits_of(bytes, digits, 10)
+                }
+                _ => hash(bytes),
+            },
             Self::Hex(digits) => digits_of(bytes, digits, 16),
             Self::Uuid => match bytes.strip_prefix(UUID_PREFIX) {
                 Some(digits) => digits_of(digits, 12, 16),
@@ -63,6 +72,11 @@ impl IdForm {
         match self {
             Self::Number(number) => number.push(value, out),
             Self::Decimal(digits) => push_digits(value, digits, 10, out),
+            Self::Digits(most) => {
+                let digits = value.checked_ilog10().unwrap_or(0).saturating_add(1);
+                let digits = u8::try_from(digits).unwrap_or(u8::MAX);
+                digits <= most && push_digits(value, digits, 10, out)
+            }
             Self::Hex(digits) => push_digits(value, digits, 16, out),
             Self::Uuid => {
                 let begin = out.len();
@@ -101,12 +115,18 @@ impl IdForm {
         match self {
             Self::Number(number) => match number.form {
                 Form::Varint | Form::VarintBe => (1 << 21, (1 << 28) - 1),
+                Form::Decimal => (1, number.max()),
                 Form::ZigZag => (1 << 20, (1 << 27) - 1),
-                Form::Signed | Form::Digits => (1, number.max().min(u64::MAX >> 1)),
+                Form::Signed => (1, number.max()),
                 Form::Unsigned if number.width < 4 => (1, number.max()),
                 Form::Unsigned => (1, number.max() >> 1),
             },
             Self::Decimal(digits) => (1, power(10, digits)),
+            // Those of the most digits, so that all are as long.
+            Self::Digits(most) => (
+                power(10, most.saturating_sub(1)).saturating_add(1),
+                power(10, most),
+            ),
             Self::Hex(digits) => (1, power(16, digits)),
             Self::Uuid => (1, (1 << 48) - 1),
             Self::Bytes(width) => (1, power(256, width)),
@@ -118,7 +138,7 @@ impl IdForm {
         let kind = match self {
             Self::Number(number) if number.is_fixed() => IdKind::Integer(number.width),
             Self::Number(_) => IdKind::Varint,
-            Self::Decimal(_) => IdKind::Decimal,
+            Self::Decimal(_) | Self::Digits(_) => IdKind::Decimal,
             Self::Hex(_) => IdKind::Hex,
             Self::Uuid => IdKind::Bytes(36),
             Self::Bytes(width) => IdKind::Bytes(width),
@@ -199,6 +219,9 @@ mod tests {
             }),
             IdForm::Decimal(12),
             IdForm::Decimal(20),
+            IdForm::Digits(1),
+            IdForm::Digits(10),
+            IdForm::Digits(18),
             IdForm::Hex(8),
             IdForm::Hex(32),
             IdForm::Uuid,
@@ -225,6 +248,10 @@ mod tests {
             (IdForm::Hex(4), b"00f"),
             (IdForm::Hex(4), b"0x1g"),
             (IdForm::Decimal(3), b"abc"),
+            (IdForm::Digits(3), b"017"),
+            (IdForm::Digits(3), b"1700"),
+            (IdForm::Digits(3), b"1x"),
+            (IdForm::Digits(3), b""),
             (IdForm::Uuid, b"6f1ab9a2-51a1-4c7e-9d2b-000000000001"),
             (IdForm::Bytes(9), b"\x01\0\0\0\0\0\0\0\x01"),
         ] {
@@ -233,9 +260,25 @@ mod tests {
     }
 
     #[test]
+    fn an_id_without_zeros_before_it_is_as_long_as_its_number() {
+        for (id, text) in [
+            (0, "0"),
+            (7, "7"),
+            (17, "17"),
+            (4_294_967_295, "4294967295"),
+        ] {
+            let mut out = Vec::new();
+            assert!(IdForm::Digits(10).push(id, &mut out));
+            assert_eq!(out, text.as_bytes());
+            assert_eq!(IdForm::Digits(10).value(&out), id);
+        }
+    }
+
+    #[test]
     fn an_id_that_does_not_fit_is_not_written() {
         let mut out = Vec::new();
         assert!(!IdForm::Decimal(2).push(100, &mut out));
+        assert!(!IdForm::Digits(2).push(100, &mut out));
         assert!(!IdForm::Uuid.push(1 << 48, &mut out));
         assert!(!IdForm::Bytes(1).push(256, &mut out));
         assert!(out.is_empty());

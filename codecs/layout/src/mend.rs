@@ -82,7 +82,9 @@ impl Walker<'_, '_> {
                 }
                 Err(Stop::Absent)
             }
-            Text::Fixed(_) | Text::Padded(_) | Text::Until(_) | Text::Rest => Ok(None),
+            Text::Fixed(_) | Text::Padded(..) | Text::Until(_) | Text::Word(_) | Text::Rest => {
+                Ok(None)
+            }
         }
     }
 

@@ -11,7 +11,7 @@ pub(crate) const VARINT_BYTES_MAX: usize = 10;
 /// An integer on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Number {
-    /// Bytes on the wire, 1 to 8; 0 where they vary.
+    /// Bytes on the wire, 1 to 8, of digits 1 to 18; 0 where they vary.
     pub(crate) width: u8,
     /// Whether the least significant byte comes first.
     pub(crate) little: bool,
@@ -31,8 +31,8 @@ pub(crate) enum Form {
     ZigZag,
     /// Groups of seven bits, the highest first (MIDI, ASN.1, git).
     VarintBe,
-    /// So many decimal digits.
-    Digits,
+    /// So many decimal digits, with zeros before them.
+    Decimal,
 }
 
 impl Number {
@@ -69,10 +69,10 @@ impl Number {
                 u64::MAX.checked_shr(unused).unwrap_or(0)
             }
             Form::ZigZag => u64::MAX >> 1,
-            Form::Digits => 10u64
+            Form::Varint | Form::VarintBe => u64::MAX,
+            Form::Decimal => 10u64
                 .checked_pow(u32::from(self.width))
                 .map_or(u64::MAX, |power| power.saturating_sub(1)),
-            Form::Varint | Form::VarintBe => u64::MAX,
         }
     }
 
@@ -155,13 +155,10 @@ impl Number {
         if behind > end {
             return Err(Stop::Beyond(at));
         }
-        if self.form == Form::Digits {
+        if self.form == Form::Decimal {
             let digits = frame.get(at..behind).ok_or(Stop::Need(behind))?;
-            let number = digits.iter().try_fold(0u64, |value, digit| {
-                let digit = char::from(*digit).to_digit(10)?;
-                value.checked_mul(10)?.checked_add(u64::from(digit))
-            });
-            return Ok((number.ok_or(Stop::Beyond(at))?, behind));
+            let value = digits_of(digits).ok_or(Stop::Beyond(at))?;
+            return Ok((value, behind));
         }
         let raw = self.fixed(frame, at).ok_or(Stop::Need(behind))?;
         if self.form == Form::Signed {
@@ -217,23 +214,7 @@ impl Number {
             Form::Unsigned => value <= self.max(),
             _ => self.is_fixed() && self.holds(value),
         };
-        if self.form == Form::Digits {
-            return fits && self.write_digits(value, bytes, at);
-        }
         fits && self.write_plain(value, bytes, at)
-    }
-
-    /// Writes all digits of a value that is known to fit.
-    fn write_digits(self, value: u64, bytes: &mut [u8], at: usize) -> bool {
-        let Some(place) = bytes.get_mut(at..at.saturating_add(self.bytes())) else {
-            return false;
-        };
-        let mut left = value;
-        for byte in place.iter_mut().rev() {
-            *byte = b'0'.saturating_add(u8::try_from(left % 10).unwrap_or(0));
-            left /= 10;
-        }
-        true
     }
 
     /// [`Self::write`] of a value that is known to fit the width.
@@ -242,7 +223,14 @@ impl Number {
         let Some(place) = bytes.get_mut(at..at.saturating_add(self.bytes())) else {
             return false;
         };
-        if let (Ok(four), Ok(value)) = (<&mut [u8; 4]>::try_from(&mut *place), u32::try_from(value))
+        if self.form == Form::Decimal {
+            let mut left = value;
+            for digit in place.iter_mut().rev() {
+                *digit = b'0'.saturating_add(u8::try_from(left % 10).unwrap_or(0));
+                left /= 10;
+            }
+        } else if let (Ok(four), Ok(value)) =
+            (<&mut [u8; 4]>::try_from(&mut *place), u32::try_from(value))
         {
             // By far the most frequent width.
             *four = if self.little {
@@ -317,24 +305,17 @@ impl Number {
     }
 }
 
+/// The number that decimal digits make; `None` where something else stands among them.
+fn digits_of(digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(0u64, |value, byte| {
+        let digit = char::from(*byte).to_digit(10)?;
+        value.checked_mul(10)?.checked_add(u64::from(digit))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn decimal_digits_are_an_integer_of_fixed_width() {
-        let number = Number {
-            form: Form::Digits,
-            ..Number::big(4)
-        };
-        let mut out = Vec::new();
-        assert!(number.push(52, &mut out));
-        assert_eq!(out, b"0052");
-        assert_eq!(number.decode(&out, 0, 4), Ok((52, 4)));
-        assert!(!number.push(10_000, &mut out));
-        assert_eq!(number.decode(b"00x2", 0, 4), Err(Stop::Beyond(0)));
-        assert_eq!(number.decode(b"005", 0, 4), Err(Stop::Need(4)));
-    }
 
     const FORMS: [Form; 5] = [
         Form::Unsigned,
@@ -391,6 +372,36 @@ mod tests {
         assert_eq!(bytes(Form::ZigZag, -2), [0x03]);
         assert_eq!(bytes(Form::VarintBe, 0x3FFF), [0xFF, 0x7F]);
         assert_eq!(bytes(Form::VarintBe, 0x20_0000), [0x81, 0x80, 0x80, 0x00]);
+    }
+
+    #[test]
+    fn decimal_digits_come_back_as_they_went_and_nothing_else_is_taken_for_them() {
+        for (width, value, text) in [
+            (1, 7, "7"),
+            (4, 52, "0052"),
+            (4, 9_999, "9999"),
+            (18, 999_999_999_999_999_999, "999999999999999999"),
+        ] {
+            let number = Number {
+                form: Form::Decimal,
+                ..Number::big(width)
+            };
+            let mut out = Vec::new();
+            assert!(number.push(value, &mut out));
+            assert_eq!(out, text.as_bytes());
+            assert_eq!(number.decode(&out, 0, out.len()), Ok((value, out.len())));
+            assert!(!number.push(number.max() + 1, &mut out));
+            let short = number.decode(&out[1..], 0, 18);
+            assert_eq!(short, Err(Stop::Need(out.len())));
+        }
+        let number = Number {
+            form: Form::Decimal,
+            ..Number::big(4)
+        };
+        for text in ["+052", " 052", "52\0\0", "0x52", "-001"] {
+            let read = number.decode(text.as_bytes(), 0, 4);
+            assert_eq!(read, Err(Stop::Beyond(0)), "{text}");
+        }
     }
 
     #[test]

@@ -152,7 +152,7 @@ impl Walker<'_, '_> {
 
     /// The end of a text without its padding.
     fn trimmed(&self, text: &Text, found: Extents) -> usize {
-        if !matches!(text, Text::Padded(_)) {
+        if !matches!(text, Text::Padded(..)) {
             return found.end;
         }
         let there = self.frame.get(found.start..found.end).unwrap_or_default();

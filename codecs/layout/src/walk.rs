@@ -171,13 +171,14 @@ impl<'p, 'f> Walker<'p, 'f> {
     /// The content of a text that begins at `at` and must end by `end`.
     pub(crate) fn text_in(&mut self, text: &Text, at: usize, end: usize) -> Result<Extents, Stop> {
         let (start, bytes) = match text {
-            Text::Until(delimiter) => return self.search(delimiter, at, end),
+            Text::Until(delimiter) => return self.search((delimiter, false), at, end),
+            Text::Word(line_end) => return self.search((line_end, true), at, end),
             Text::Run { number, plus } => {
                 let (counted, start) = number.decode(self.frame, at, self.bound())?;
                 let counted = number.value(counted);
                 (start, bytes_of(counted, *plus).ok_or(Stop::Beyond(at))?)
             }
-            Text::Fixed(bytes) | Text::Padded(bytes) => (at, *bytes as usize),
+            Text::Fixed(bytes) | Text::Padded(bytes, _) => (at, *bytes as usize),
             Text::By { field, plus } => {
                 let counted = match self.integer(*field) {
                     Err(Stop::Absent) => i128::from(*plus),
@@ -226,9 +227,15 @@ impl<'p, 'f> Walker<'p, 'f> {
         u32::from(self.next).saturating_add(1) | self.piece.wrapping_shl(8)
     }
 
-    /// A text up to a delimiter. What was searched in vain is remembered, so that a text that
-    /// comes byte by byte is not searched from its beginning each time.
-    fn search(&mut self, delimiter: &[u8], at: usize, end: usize) -> Result<Extents, Stop> {
+    /// A text up to a delimiter, or a word up to a blank or the end of its line. What was
+    /// searched in vain is remembered, so that a text that comes byte by byte is not searched
+    /// from its beginning each time.
+    fn search(
+        &mut self,
+        (delimiter, is_word): (&[u8], bool),
+        at: usize,
+        end: usize,
+    ) -> Result<Extents, Stop> {
         let name = self.search_name();
         let mut known = 0;
         let [before, _, began] = self.resume.words;
@@ -239,12 +246,18 @@ impl<'p, 'f> Walker<'p, 'f> {
         let from = known.max(at);
         let there = self.frame.len().min(end);
         let searched = self.frame.get(from..there).unwrap_or_default();
-        if let Some(found) = memchr::memmem::find(searched, delimiter) {
+        let found = if is_word {
+            word_end(searched, delimiter)
+        } else {
+            let found = memchr::memmem::find(searched, delimiter);
+            found.map(|found| (found, delimiter.len()))
+        };
+        if let Some((found, passed)) = found {
             let content_end = from.saturating_add(found);
             return Ok(Extents {
                 start: at,
                 end: content_end,
-                behind: content_end.saturating_add(delimiter.len()),
+                behind: content_end.saturating_add(passed),
             });
         }
         if self.frame.len() >= end {
@@ -495,4 +508,17 @@ impl Entries {
         }
         None
     }
+}
+
+/// Where a word ends, and how many bytes end it: a blank does, or the end of its line, which is
+/// not passed over.
+fn word_end(searched: &[u8], line_end: &[u8]) -> Option<(usize, usize)> {
+    let first = *line_end.first()?;
+    memchr::memchr2_iter(b' ', first, searched).find_map(|at| {
+        let there = searched.get(at..)?;
+        match there.first() {
+            Some(b' ') => Some((at, 1)),
+            _ => there.starts_with(line_end).then_some((at, 0)),
+        }
+    })
 }

@@ -46,8 +46,8 @@ enum Close {
     Prefix(Number, i64),
     /// A field counts its bytes.
     By(usize, i64),
-    /// The content has so many bytes.
-    Fixed(usize),
+    /// The content has so many bytes, filled up with this one.
+    Fixed(usize, u8),
     /// An integer directly before the content counts its entries.
     Count(Number),
     /// A field counts its entries.
@@ -191,9 +191,7 @@ impl<'a, 'o> Writer<'a, 'o> {
                 number: None,
             });
         }
-        if let Text::Until(delimiter) = text {
-            self.out.extend_from_slice(delimiter);
-        }
+        self.out.extend_from_slice(behind_text(text));
         self.leave()
     }
 
@@ -210,8 +208,8 @@ impl<'a, 'o> Writer<'a, 'o> {
                 let number = mark.and_then(|mark| mark.number);
                 number.map_or(0, |(_, number)| number_room(number, *plus))
             }
-            Text::Fixed(bytes) | Text::Padded(bytes) => *bytes as usize,
-            Text::Until(_) | Text::Rest => usize::MAX,
+            Text::Fixed(bytes) | Text::Padded(bytes, _) => *bytes as usize,
+            Text::Until(_) | Text::Word(_) | Text::Rest => usize::MAX,
         }
     }
 
@@ -229,9 +227,7 @@ impl<'a, 'o> Writer<'a, 'o> {
             None => field.form.push(self.filling.id, self.out).then_some(())?,
         }
         if let Some(text) = text {
-            if let Text::Until(delimiter) = text {
-                self.out.extend_from_slice(delimiter);
-            }
+            self.out.extend_from_slice(behind_text(text));
             self.leave()?;
         }
         Some(())
@@ -254,17 +250,18 @@ impl<'a, 'o> Writer<'a, 'o> {
             (Format::Pairs { key, value }, EntryKey::Text(name)) => {
                 self.enter(key)?;
                 self.out.extend_from_slice(name);
-                if let Text::Until(delimiter) = key {
-                    self.out.extend_from_slice(delimiter);
-                }
+                self.out.extend_from_slice(behind_text(key));
                 self.leave()?;
                 self.enter(value)
             }
-            (Format::Tlv { tag, length, plus }, EntryKey::Number(number)) => {
+            (Format::Tlv { tag, length, .. }, EntryKey::Number(number)) => {
                 tag.push(*number, self.out).then_some(())?;
-                self.enter(&Text::Run {
-                    number: *length,
-                    plus: *plus,
+                self.enter(&match entry.wire {
+                    2 => Text::Run {
+                        number: *length,
+                        plus: 0,
+                    },
+                    _ => Text::Rest,
                 })
             }
             (Format::Proto, EntryKey::Number(number)) => {
@@ -290,8 +287,9 @@ impl<'a, 'o> Writer<'a, 'o> {
                 Close::Prefix(*number, *plus)
             }
             Text::By { field, plus } => Close::By(*field, *plus),
-            Text::Fixed(bytes) | Text::Padded(bytes) => Close::Fixed(*bytes as usize),
-            Text::Until(_) | Text::Rest => Close::Nothing,
+            Text::Fixed(bytes) => Close::Fixed(*bytes as usize, 0),
+            Text::Padded(bytes, fill) => Close::Fixed(*bytes as usize, *fill),
+            Text::Until(_) | Text::Word(_) | Text::Rest => Close::Nothing,
         };
         self.opened(close);
         Some(())
@@ -315,9 +313,9 @@ impl<'a, 'o> Writer<'a, 'o> {
         };
         match open.close {
             Close::Nothing => Some(()),
-            Close::Fixed(wanted) => {
+            Close::Fixed(wanted, fill) => {
                 let end = open.start.saturating_add(wanted);
-                (bytes <= wanted).then(|| self.out.resize(end, 0))
+                (bytes <= wanted).then(|| self.out.resize(end, fill))
             }
             Close::Prefix(number, plus) => self.set_before(number, counted(plus)?, open.start),
             Close::Count(number) => self.set_before(number, open.entries, open.start),
@@ -422,6 +420,15 @@ impl<'a, 'o> Writer<'a, 'o> {
             })
         });
         any.into_iter().any(|line| line) != condition.not
+    }
+}
+
+/// What ends a text on the wire.
+fn behind_text(text: &Text) -> &[u8] {
+    match text {
+        Text::Until(delimiter) => delimiter,
+        Text::Word(_) => b" ",
+        _ => &[],
     }
 }
 

@@ -151,12 +151,9 @@ impl<'c, 't, 'r> Builder<'c, 't, 'r> {
                 self.map(name, amount, (key, value), &entries.0)
             }
             raw::Field::List(name, amount, elements) => self.list(name, amount, elements),
-            raw::Field::Tlv(name, extent, tag, length, entries) => self.tlv(
-                name,
-                extent,
-                (tag.number(endian), length.number(endian)),
-                &entries.0,
-            ),
+            raw::Field::Tlv(name, extent, tag, length, entries) => {
+                self.tlv(name, extent, (tag, length.number(endian)), &entries.0)
+            }
             raw::Field::Proto(name, extent, entries) => self.proto(name, extent, &entries.0),
             raw::Field::Section(name, extent, items) => self.section(name, extent, items),
             raw::Field::If(when, then, otherwise) => self.fork_if(when, then, otherwise),

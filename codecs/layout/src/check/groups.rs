@@ -160,16 +160,19 @@ impl<'r> Builder<'_, '_, 'r> {
         &mut self,
         name: &str,
         extent: &raw::Extent,
-        (tag, length): (Number, Number),
+        (tag, length): (&raw::Tag, Number),
         entries: &'r [(u64, Entry)],
     ) -> u32 {
+        let low_bit = tag.low_bit;
+        let tag = tag.int.number(self.raw.endian);
         let format = Format::Tlv {
             tag,
             length,
-            plus: 0,
+            low_bit,
         };
+        let most = tag.max() >> u8::from(low_bit);
         for (line, (number, _)) in entries.iter().enumerate() {
-            if !tag.holds(*number) {
+            if *number > most {
                 self.refuse(
                     &[Step::Index(4), Step::Index(line)],
                     format!("no entry has the type {number}: the type's integer ends before it"),
@@ -201,7 +204,7 @@ impl<'r> Builder<'_, '_, 'r> {
         let Some(text) = self.text(extent, &[Step::Index(1)]) else {
             return 0;
         };
-        if matches!(text, Text::Until(_) | Text::Padded(_)) {
+        if matches!(text, Text::Until(_) | Text::Padded(..)) {
             self.refuse(
                 &[Step::Index(1)],
                 "its values may hold the bytes that would end it",
@@ -333,6 +336,10 @@ impl<'r> Builder<'_, '_, 'r> {
             (EntryKey::Number(number), Format::Proto) => {
                 EntryKey::Number(number.wrapping_shl(3) | u64::from(wire))
             }
+            // And so does the type of such a TLV.
+            (EntryKey::Number(number), Format::Tlv { low_bit: true, .. }) => {
+                EntryKey::Number(number.wrapping_shl(1) | u64::from(wire == 2))
+            }
             (key, _) => key,
         };
         let mut path = placing.path.clone();
@@ -402,15 +409,23 @@ impl<'r> Builder<'_, '_, 'r> {
         fields
     }
 
-    /// The kind of a value on protobuf's wire.
+    /// The kind of a value on protobuf's wire: 0 is an integer that stands alone, 2 what has a
+    /// length before it.
     fn wire(&mut self, format: &Format, entry: &Entry) -> u8 {
         let int = match entry {
             Entry::Int(_, int) | Entry::Id(_, raw::IdType::Int(int)) => *int,
             _ => return 2,
         };
         let number = int.number(self.raw.endian);
+        if let Format::Tlv {
+            length, low_bit, ..
+        } = format
+        {
+            let alone = *low_bit && number == *length;
+            return if alone { 0 } else { 2 };
+        }
         match (number.width, number.form) {
-            (0, crate::number::Form::VarintBe) => {}
+            (_, crate::number::Form::Decimal) | (0, crate::number::Form::VarintBe) => {}
             (0, _) => return 0,
             (4, _) => return 5,
             (8, _) => return 1,

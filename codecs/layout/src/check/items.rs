@@ -14,6 +14,22 @@ use crate::program::{
 use crate::raw::{self, BitRange, Counts, Part};
 
 impl<'r> Builder<'_, '_, 'r> {
+    /// How far a text of a field or an id reaches.
+    fn word(&mut self, extent: &raw::Extent, steps: &[Step<'_>]) -> Option<Text> {
+        let raw::Extent::Word(line_end) = extent else {
+            return self.text(extent, steps);
+        };
+        if line_end.is_empty() || line_end.len() > 16 || line_end.contains(&b' ') {
+            self.refuse(
+                &[steps, &[Step::Index(0)]].concat(),
+                "what ends the line of a word is 1 to 16 bytes, none of them a blank",
+                "write the line's end: Word(\"\\r\\n\")",
+            );
+            return None;
+        }
+        Some(Text::Word(line_end.as_slice().into()))
+    }
+
     /// How far a text reaches.
     pub(super) fn text(&mut self, extent: &raw::Extent, steps: &[Step<'_>]) -> Option<Text> {
         let endian = self.raw.endian;
@@ -51,11 +67,19 @@ impl<'r> Builder<'_, '_, 'r> {
                 fixed(self, *bytes);
                 Text::Fixed(*bytes)
             }
-            raw::Extent::Padded(bytes) => {
+            raw::Extent::Padded(bytes, fill) => {
                 fixed(self, *bytes);
-                Text::Padded(*bytes)
+                Text::Padded(*bytes, *fill)
             }
             raw::Extent::Zero => Text::Until([0].as_slice().into()),
+            raw::Extent::Word(_) => {
+                self.refuse(
+                    steps,
+                    "only a Str, a Bytes or an Id is a word of a line",
+                    "write Until(\" \"), or a length before it",
+                );
+                return None;
+            }
             raw::Extent::Until(bytes) if bytes.is_empty() || bytes.len() > 16 => {
                 self.refuse(
                     &[steps, &[Step::Index(0)]].concat(),
@@ -97,16 +121,16 @@ impl<'r> Builder<'_, '_, 'r> {
     pub(super) fn text_bytes_min(&self, text: &Text) -> u32 {
         match text {
             Text::Run { number, .. } => u32::try_from(number.bytes()).unwrap_or(0),
-            Text::Fixed(bytes) | Text::Padded(bytes) => *bytes,
+            Text::Fixed(bytes) | Text::Padded(bytes, _) => *bytes,
             Text::Until(delimiter) => u32::try_from(delimiter.len()).unwrap_or(0),
-            Text::By { .. } | Text::Rest => 0,
+            Text::Word(_) | Text::By { .. } | Text::Rest => 0,
         }
     }
 
     /// Goes past a text.
     pub(super) fn pass_text(&mut self, text: &Text) {
         match text {
-            Text::Fixed(bytes) | Text::Padded(bytes) => self.place = self.place.and(*bytes),
+            Text::Fixed(bytes) | Text::Padded(bytes, _) => self.place = self.place.and(*bytes),
             Text::Run { number, plus: 0 } if is_plain(*number) => {
                 self.stride(Varying::Run(*number));
             }
@@ -118,7 +142,7 @@ impl<'r> Builder<'_, '_, 'r> {
 
     /// A Str or Bytes.
     pub(super) fn text_field(&mut self, name: &str, extent: &raw::Extent) -> u32 {
-        let Some(text) = self.text(extent, &[Step::Index(1)]) else {
+        let Some(text) = self.word(extent, &[Step::Index(1)]) else {
             return 0;
         };
         if text == Text::Rest && self.within.is_empty() {
@@ -219,10 +243,10 @@ impl<'r> Builder<'_, '_, 'r> {
         };
         let text = match extent {
             Some(extent) => {
-                let Some(text) = self.text(extent, &[Step::Index(1), Step::Index(0)]) else {
+                let Some(text) = self.word(extent, &[Step::Index(1), Step::Index(0)]) else {
                     return 0;
                 };
-                if matches!(text, Text::Fixed(_) | Text::Padded(_) | Text::Rest) {
+                if matches!(text, Text::Fixed(_) | Text::Padded(..) | Text::Rest) {
                     self.refuse(
                         &steps,
                         "an id that cannot be patched: it has no length of its own",
@@ -267,7 +291,7 @@ impl<'r> Builder<'_, '_, 'r> {
             }
         });
         let stiff = sections.chain(text).any(|text| match text {
-            Text::Fixed(_) | Text::Padded(_) => true,
+            Text::Fixed(_) | Text::Padded(..) => true,
             Text::By { field, .. } => self.shape.fixed_number(*field).is_none(),
             _ => false,
         });
@@ -387,7 +411,7 @@ impl<'r> Builder<'_, '_, 'r> {
             None => Some(Text::Rest),
         };
         let Some(text) = text else { return 0 };
-        if matches!(text, Text::Until(_) | Text::Padded(_)) {
+        if matches!(text, Text::Until(_) | Text::Padded(..)) {
             self.refuse(
                 &[Step::Index(1)],
                 "a body that ends with a delimiter or is padded cannot be passed on in pieces",

@@ -149,7 +149,7 @@ impl Checker<'_> {
             let known = echoes.iter().position(|echo| echo.ask.field == field);
             let number = known.unwrap_or_else(|| {
                 let width = match making.shape.what(field) {
-                    Some(What::Number(number)) if number.is_fixed() => Some(number.width),
+                    Some(What::Number(number)) if number.is_fixed() => Some(number.width.min(8)),
                     Some(What::Number(_) | What::Decimal) => Some(8),
                     Some(What::Bits(_, _, bits)) => Some(bits.div_ceil(8)),
                     Some(What::Text(_)) | None => None,

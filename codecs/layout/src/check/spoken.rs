@@ -4,7 +4,7 @@ use weft_codec::{Asked, Head, Kind, Limits, ProxyError, Say, ScanState, Side, Ve
 use weft_ron::Step;
 
 use super::Checker;
-use crate::program::{Condition, Kinds, Part, Program, Source, Template, Want};
+use crate::program::{Kinds, Part, Program, Source, Template, Want};
 
 impl Checker<'_> {
     /// Says each reply to a request of which nothing is known, and reads it. A reply whose shape
@@ -67,7 +67,12 @@ impl Checker<'_> {
                 continue;
             }
             let path = [Step::Field("replies"), Step::Field(word)];
-            if let Err(wrong) = read_back(program, &what, (side, kind)) {
+            let read = read_back(program, &what, (side, kind));
+            let read = read.or_else(|wrong| {
+                let answered = some_request_is_answered(program, template, &what, (side, kind));
+                answered.then_some(()).ok_or(wrong)
+            });
+            if let Err(wrong) = read {
                 self.refuse(
                     &path,
                     format!("peers would not understand this {word}: {wrong}"),
@@ -90,23 +95,55 @@ fn remember_id(program: &Program, field: &crate::program::IdField, id: u64, aske
     program.remember(&head, &bytes, asked);
 }
 
-/// Whether a condition on what follows, or on the kind, asks for a field that the reply takes
-/// from its request.
+/// Whether the reply takes a field from its request.
+fn is_echo(template: &Template, field: usize) -> bool {
+    matches!(template.sources.get(field), Some(Some(Source::Echo(_))))
+}
+
+/// Whether what is refused to a request of zeros is understood behind one that has other
+/// numbers: where kinds are told by fields that are echoed, zeros may be no request at all.
+fn some_request_is_answered(
+    program: &Program,
+    template: &Template,
+    what: &Say<'_>,
+    told: (Side, Kind),
+) -> bool {
+    let (Kinds::Rules(rules), Say::Error { asked, .. } | Say::Pong { asked }) =
+        (&program.kinds, what)
+    else {
+        return false;
+    };
+    let tests = rules.iter().flat_map(|(condition, _)| &condition.lines);
+    let tests = tests.flatten().filter(|test| is_echo(template, test.field));
+    let mut numbers = tests.flat_map(|test| match &test.want {
+        Want::Range(first, last) => vec![*first, last.saturating_add(1)],
+        _ => Vec::new(),
+    });
+    numbers.any(|number| {
+        let mut asked = (*asked).clone();
+        program.set_asked_numbers(&mut asked, number);
+        let what = match what {
+            Say::Error { error, words, .. } => Say::Error {
+                error: *error,
+                words,
+                asked: &asked,
+            },
+            _ => Say::Pong { asked: &asked },
+        };
+        read_back(program, &what, told).is_ok()
+    })
+}
+
+/// Whether a condition asks for a field that the reply takes from its request.
 fn depends_on_echo(program: &Program, template: &Template) -> bool {
-    let is_echo = |field: usize| matches!(template.sources.get(field), Some(Some(Source::Echo(_))));
-    let asks = |condition: &Condition| {
-        let mut tests = condition.lines.iter().flatten();
-        tests.any(|test| is_echo(test.field) && !matches!(test.want, Want::From(_)))
-    };
-    let kinds = match &program.kinds {
-        Kinds::Rules(rules) => rules.iter().any(|(condition, _)| asks(condition)),
+    program.parts.iter().any(|part| match part {
+        Part::Branch(condition, _) => condition
+            .lines
+            .iter()
+            .flatten()
+            .any(|test| is_echo(template, test.field)),
         _ => false,
-    };
-    kinds
-        || program.parts.iter().any(|part| match part {
-            Part::Branch(condition, _) => asks(condition),
-            _ => false,
-        })
+    })
 }
 
 /// Says it and reads it as its peer would.

@@ -202,7 +202,7 @@ impl<'r> Builder<'_, '_, 'r> {
         let Some(text) = self.text(extent, &[Step::Index(1)]) else {
             return 0;
         };
-        if matches!(text, Text::Until(_) | Text::Rest | Text::Padded(_)) {
+        if matches!(text, Text::Until(_) | Text::Rest | Text::Padded(..)) {
             self.refuse(
                 &[Step::Index(1)],
                 "a section needs a length of its own",

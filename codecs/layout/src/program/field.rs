@@ -112,8 +112,9 @@ pub(crate) enum Format {
     Tlv {
         tag: Number,
         length: Number,
-        /// What the length counts beside the value.
-        plus: i64,
+        /// Whether a type whose lowest bit is 0 is followed by one integer, of the length's
+        /// type, instead of a length and a value.
+        low_bit: bool,
     },
     /// Protobuf's wire format.
     Proto,

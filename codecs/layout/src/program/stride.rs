@@ -82,10 +82,12 @@ pub(crate) enum Text {
     Run { number: Number, plus: i64 },
     /// So many bytes.
     Fixed(u32),
-    /// So many bytes, of which trailing NULs and blanks do not count.
-    Padded(u32),
+    /// So many bytes, of which trailing NULs and blanks do not count; the mesh fills up with this.
+    Padded(u32, u8),
     /// Up to these bytes.
     Until(Box<[u8]>),
+    /// Up to a blank, or to these bytes, which are then left to what follows.
+    Word(Box<[u8]>),
     /// An earlier field counts its bytes and `plus`.
     By { field: usize, plus: i64 },
     /// Up to the end of what it stands in; of the frame, less the trailers.

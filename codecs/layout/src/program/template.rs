@@ -56,7 +56,7 @@ pub(crate) enum GroupPart {
 pub(crate) struct EntryPart {
     pub(crate) format: Format,
     pub(crate) key: EntryKey,
-    /// The kind of the value on protobuf's wire.
+    /// The kind of the value as on protobuf's wire: 2 if a length stands before it.
     pub(crate) wire: u8,
     /// Left out if the template fills none of these fields; the id's entry is never left out.
     pub(crate) fields: Option<Vec<usize>>,

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 
-use super::{Bytes, Extent, IdType, IntType, Pairs, When};
+use super::{Bytes, Extent, IdType, IntType, Pairs, Tag, When};
 use crate::checksum::Algorithm;
 use crate::pattern::Pattern;
 
@@ -28,7 +28,7 @@ pub(crate) enum Field {
         #[serde(default)] Pairs<String, Entry>,
     ),
     List(String, Amount, Vec<Element>),
-    Tlv(String, Extent, IntType, IntType, Pairs<u64, Entry>),
+    Tlv(String, Extent, Tag, IntType, Pairs<u64, Entry>),
     Proto(String, Extent, Pairs<u64, Entry>),
     Section(String, Extent, Vec<Field>),
     If(When, Vec<Field>, #[serde(default)] Vec<Field>),

@@ -12,11 +12,14 @@ use crate::id::IdForm;
 use crate::number::{Form, Number};
 use crate::pattern::Pattern;
 
+/// The most decimal digits of an integer: every such number fits 64 bits, with or without a sign.
+const DIGITS_MAX: u8 = 18;
+
 /// The type of an integer: `U8` to `U64` and `I8` to `I64`, in the description's order of bytes
 /// unless `Be` or `Le` says it, or of variable width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct IntType {
-    /// Bytes, 1 to 8; 0 where they vary.
+    /// Bytes, 1 to 8, of digits 1 to 18; 0 where they vary.
     width: u8,
     form: Form,
     /// Its own order of bytes.
@@ -33,25 +36,24 @@ impl IntType {
         }
     }
 
-    /// Reads the type that `word` begins; `words` are those that could have stood there.
-    fn read<'de, A: VariantAccess<'de>>(
+    /// Reads the type that begins with this word; `words` are those that may stand here.
+    fn read<'de, V: VariantAccess<'de>>(
         word: &str,
-        variant: A,
+        variant: V,
         words: &'static [&'static str],
-    ) -> Result<Self, A::Error> {
+    ) -> Result<Self, V::Error> {
         if word == "Decimal" {
-            let width: u8 = variant.newtype_variant()?;
-            return if (1..=18).contains(&width) {
-                Ok(Self {
-                    width,
-                    form: Form::Digits,
-                    endian: None,
-                })
-            } else {
-                Err(de::Error::custom(
-                    "a number of 1 to 18 decimal digits is needed",
-                ))
-            };
+            let digits = variant.newtype_variant::<u8>()?;
+            if !(1..=DIGITS_MAX).contains(&digits) {
+                return Err(de::Error::custom(format_args!(
+                    "an integer of {digits} decimal digits: write Decimal(1) to Decimal({DIGITS_MAX})"
+                )));
+            }
+            return Ok(Self {
+                width: digits,
+                form: Form::Decimal,
+                endian: None,
+            });
         }
         let read = Self::parse(word).ok_or_else(|| de::Error::unknown_variant(word, words))?;
         variant.unit_variant()?;
@@ -109,8 +111,12 @@ macro_rules! int_words {
 pub(crate) const INT_WORDS: &[&str] = int_words!();
 
 /// The words of [`Extent`].
-pub(crate) const EXTENT_WORDS: &[&str] =
-    int_words!("Plus", "Fixed", "Padded", "Zero", "Until", "By", "Rest");
+pub(crate) const EXTENT_WORDS: &[&str] = int_words!(
+    "Plus", "Fixed", "Padded", "Zero", "Until", "Word", "By", "Rest"
+);
+
+/// The words of [`Tag`].
+pub(crate) const TAG_WORDS: &[&str] = int_words!("LowBit");
 
 /// The words of [`IdType`].
 pub(crate) const ID_WORDS: &[&str] = int_words!("Hex", "Uuid", "Text", "Bytes", "Str");
@@ -127,16 +133,26 @@ pub(crate) enum Extent {
     Plus(IntType, i64),
     /// It always has so many bytes.
     Fixed(u32),
-    /// It always has so many bytes, filled up with NULs or blanks.
-    Padded(u32),
+    /// It always has so many bytes, filled up with NULs or blanks; the mesh fills up with this.
+    Padded(u32, u8),
     /// It ends with a NUL.
     Zero,
     /// It ends with these bytes.
     Until(Vec<u8>),
+    /// It ends with a blank, or before these bytes.
+    Word(Vec<u8>),
     /// An earlier field counts its bytes, and perhaps a constant.
     By(String, i64),
     /// Whatever is left.
     Rest,
+}
+
+/// The type of an entry of a TLV.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tag {
+    pub(crate) int: IntType,
+    /// Whether its lowest bit tells how the value is written.
+    pub(crate) low_bit: bool,
 }
 
 /// The type of an id.
@@ -184,6 +200,29 @@ impl<'de> Deserialize<'de> for IntType {
     }
 }
 
+impl<'de> Deserialize<'de> for Tag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl<'de> Visitor<'de> for Read {
+            type Value = Tag;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the integer of the type, or LowBit of it")
+            }
+            fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<Tag, A::Error> {
+                let (Word(word), variant) = data.variant()?;
+                let low_bit = word == "LowBit";
+                let int = if low_bit {
+                    variant.newtype_variant()?
+                } else {
+                    IntType::read(&word, variant, TAG_WORDS)?
+                };
+                Ok(Tag { int, low_bit })
+            }
+        }
+        deserializer.deserialize_enum("Tag", TAG_WORDS, Read)
+    }
+}
+
 impl<'de> Deserialize<'de> for Extent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Read;
@@ -196,10 +235,15 @@ impl<'de> Deserialize<'de> for Extent {
                 let (Word(word), variant) = data.variant()?;
                 match word.as_str() {
                     "Fixed" => variant.newtype_variant().map(Extent::Fixed),
-                    "Padded" => variant.newtype_variant().map(Extent::Padded),
+                    "Padded" => variant
+                        .tuple_variant(2, Two::<u32, Fill>::new("how many bytes"))
+                        .map(|(bytes, fill)| Extent::Padded(bytes, fill.map_or(0, |fill| fill.0))),
                     "Until" => variant
                         .newtype_variant()
                         .map(|Bytes(bytes)| Extent::Until(bytes)),
+                    "Word" => variant
+                        .newtype_variant()
+                        .map(|Bytes(bytes)| Extent::Word(bytes)),
                     "Zero" => variant.unit_variant().map(|()| Extent::Zero),
                     "Rest" => variant.unit_variant().map(|()| Extent::Rest),
                     "By" => variant
@@ -262,10 +306,7 @@ impl<'de> Deserialize<'de> for IdType {
                         return Ok(IdType::Str(extent, form));
                     }
                     word => {
-                        let int = IntType::parse(word)
-                            .ok_or_else(|| de::Error::unknown_variant(word, ID_WORDS))?;
-                        variant.unit_variant()?;
-                        return Ok(IdType::Int(int));
+                        return IntType::read(word, variant, ID_WORDS).map(IdType::Int);
                     }
                 };
                 Ok(IdType::Form(form))
@@ -279,6 +320,7 @@ impl<'de> Deserialize<'de> for IdType {
 #[derive(Clone, Copy, Debug, Deserialize)]
 enum IdFormWord {
     Decimal(u8),
+    Digits(u8),
     Hex(u8),
     Uuid,
 }
@@ -287,6 +329,7 @@ impl IdFormWord {
     fn form(self) -> IdForm {
         match self {
             Self::Decimal(digits) => IdForm::Decimal(digits),
+            Self::Digits(most) => IdForm::Digits(most),
             Self::Hex(digits) => IdForm::Hex(digits),
             Self::Uuid => IdForm::Uuid,
         }
@@ -312,6 +355,21 @@ impl<'de, A: Deserialize<'de>, B: Deserialize<'de>> Visitor<'de> for Two<A, B> {
             .next_element()?
             .ok_or_else(|| de::Error::invalid_length(0, &self))?;
         Ok((first, seq.next_element()?))
+    }
+}
+
+/// What fills a text up: a NUL or a blank.
+struct Fill(u8);
+
+impl<'de> Deserialize<'de> for Fill {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Bytes(bytes) = Bytes::deserialize(deserializer)?;
+        match bytes.as_slice() {
+            [fill @ (0 | b' ')] => Ok(Self(*fill)),
+            _ => Err(de::Error::custom(
+                "a text is filled up with blanks (\" \") or with NULs (\"\\0\")",
+            )),
+        }
     }
 }
 

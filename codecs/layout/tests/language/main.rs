@@ -12,6 +12,7 @@ mod frames;
 mod extents;
 mod groups;
 mod ids;
+mod lines;
 mod numbers;
 mod said;
 mod sums;
