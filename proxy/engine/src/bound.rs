@@ -197,20 +197,25 @@ impl Engine {
         } else {
             Effect::Stateless
         };
-        if let Some(client) = self.clients.get_mut(key) {
-            client.flags.tunnel |= effect == Effect::Tunnel;
-            client.flags.session |= effect == Effect::Session;
-            client.flags.barrier = effect == Effect::Unpin;
-        }
-        let tunnel = self
-            .clients
-            .get(key)
-            .is_some_and(|client| client.flags.tunnel);
+        let Some(client) = self.clients.get_mut(key) else {
+            return Flow::Stop;
+        };
+        client.flags.session |= effect == Effect::Session;
+        client.flags.barrier = effect == Effect::Unpin;
+        let opened = client.tunnel.clone();
+        let tunnel = opened.is_some() || effect == Effect::Tunnel;
         let exchange = self.begin_exchange(key, incoming);
-        let Some(rule) = self.route(exchange, incoming) else {
+        let rule = match opened {
+            Some(rule) => self.keep_rule(exchange, rule),
+            None => self.route(exchange, incoming),
+        };
+        let Some(rule) = rule else {
             self.fail(exchange, ProxyError::NoRoute, "", false);
             return self.after_refusal(key, exchange, incoming);
         };
+        if tunnel && let Some(client) = self.clients.get_mut(key) {
+            client.tunnel.get_or_insert_with(|| Rc::clone(&rule));
+        }
         let instance = self.lanes.get(lane).map(|lane| lane.instance);
         if instance.is_some_and(|home| !self.is_at_home(&rule, home, &incoming.fields())) {
             let words = "its keys live on another instance than this connection's session";
@@ -250,6 +255,14 @@ impl Engine {
         flow
     }
 
+    /// What passes a tunnel goes by the rule that opened it: what that looked at (who the client
+    /// is) stands in the first frame only.
+    fn keep_rule(&mut self, key: ExchangeKey, rule: Rc<RuleRun>) -> Option<Rc<RuleRun>> {
+        let exchange = self.exchanges.get_mut(key)?;
+        exchange.rule = Some(Rc::clone(&rule));
+        Some(rule)
+    }
+
     /// The end of a transaction of which a part was refused: it goes with its lane, as the
     /// server would execute the rest.
     fn end_spoiled(&mut self, key: ClientKey, lane: LaneKey, incoming: Incoming<'_>) -> Flow {
@@ -260,7 +273,7 @@ impl Engine {
             return Flow::Hold;
         }
         client.flags.spoiled = false;
-        let session = client.flags.session || client.flags.tunnel;
+        let session = client.flags.session || client.tunnel.is_some();
         let exchange = self.begin_exchange(key, incoming);
         self.route(exchange, incoming);
         let words = "a part of this transaction was refused, so nothing of it was executed";
@@ -344,6 +357,9 @@ impl Engine {
         let Some(client_key) = self.lanes.get(key).and_then(|lane| lane.bound) else {
             return;
         };
+        if self.clients.get(client_key).is_none() {
+            return self.discard_rest(key, answer.missing());
+        }
         if answer.head.kind == Kind::Answer
             && let Some(entry) = self.take_bound(key, client_key, answer.head)
         {

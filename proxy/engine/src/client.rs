@@ -10,7 +10,7 @@ use crate::exchange::{Exchange, ExchangeKey};
 use crate::guard::Guarded;
 use crate::instance::InstanceKey;
 use crate::lane::LaneKey;
-use crate::listener::ListenerRun;
+use crate::listener::{ListenerRun, RuleRun};
 use crate::table::Key;
 use crate::wheel::Timer;
 use crate::{CloseCause, ConnId, Nanos, Settings};
@@ -36,6 +36,8 @@ pub(crate) struct Client {
     pub(crate) facets: Option<Rc<Facets>>,
     /// The lane of its own, where the protocol binds or a request pinned it.
     pub(crate) pinned: Option<LaneKey>,
+    /// The rule by which its tunnel was opened: it holds for all that passes.
+    pub(crate) tunnel: Option<Rc<RuleRun>>,
     /// A request that arrives in pieces.
     pub(crate) pass: Option<Pass>,
     /// The lane whose cut-through answer fills the outbox.
@@ -104,8 +106,6 @@ pub(crate) struct Flags {
     pub(crate) ended: bool,
     /// It is listed to be looked at again.
     pub(crate) listed: bool,
-    /// From its pinning on, answers are not counted.
-    pub(crate) tunnel: bool,
     /// A request on its pinned lane was refused: what the lane's transaction would do is not
     /// what the client asked for.
     pub(crate) spoiled: bool,

@@ -121,7 +121,7 @@ impl Engine {
         self.answer_bytes -= client.outbox.len();
         self.spares.put(std::mem::take(&mut client.partial));
         if let Some(lane) = client.pinned {
-            self.close_lane(lane, CloseCause::PeerGone);
+            self.leave_lane(lane, client.is_raw());
         }
         if let Some(pass) = client.pass
             && let PassTo::Lane(lane) = pass.to

@@ -43,6 +43,7 @@ impl Engine {
             id_high: 0,
             facets: None,
             pinned: None,
+            tunnel: None,
             pass: None,
             streaming: None,
             blocks: None,

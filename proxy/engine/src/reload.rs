@@ -386,6 +386,8 @@ impl Engine {
         for key in self.clients.keys() {
             self.client_gone_by_us(key, CloseCause::Drained);
         }
-        self.close_all_lanes();
+        for key in self.lanes.keys() {
+            self.close_lane(key, CloseCause::Drained);
+        }
     }
 }

@@ -40,10 +40,10 @@ impl Engine {
         if was_over && !is_over {
             self.pump_lane(key);
         }
-        if let Some(client) = bound
-            && self.clients.get(client).is_some_and(Client::is_raw)
-        {
-            self.shut_raw(client);
+        match bound.map(|client| (client, self.clients.get(client))) {
+            Some((client, Some(found))) if found.is_raw() => self.shut_raw(client),
+            Some((_, None)) => self.close_if_retired(key),
+            _ => {}
         }
     }
 
@@ -151,6 +151,7 @@ impl Engine {
             && lane.in_flight == 0
             && lane.reading.is_none()
             && lane.writing.is_none()
+            && (lane.bound.is_none() || lane.outbox.is_empty())
         {
             self.close_lane(key, cause);
         }
@@ -167,10 +168,36 @@ impl Engine {
         }
     }
 
+    /// Closes all lanes but those that still write what a client said before it left.
     pub(crate) fn close_all_lanes(&mut self) {
         for key in self.lanes.keys() {
-            self.close_lane(key, CloseCause::Drained);
+            let lane = self.lanes.get(key);
+            if !lane.is_some_and(|lane| self.is_left(lane)) {
+                self.close_lane(key, CloseCause::Drained);
+            }
         }
+    }
+
+    /// A client is gone whose own lane this was. What it said before it left (that it leaves, its
+    /// last message) still goes out, unless it broke off inside a frame.
+    pub(crate) fn leave_lane(&mut self, key: LaneKey, raw: bool) {
+        let now = self.now.monotonic;
+        let Some(lane) = self.lanes.get_mut(key) else {
+            return;
+        };
+        let usable = matches!(lane.state, LaneState::Ready | LaneState::Retiring(_));
+        if raw || !usable || lane.outbox.is_empty() || lane.writing.is_some() {
+            return self.close_lane(key, CloseCause::PeerGone);
+        }
+        lane.state = LaneState::Retiring(CloseCause::PeerGone);
+        lane.progress = now;
+        self.arm_lane(key);
+    }
+
+    /// Whether it only stands to write what a client said that is gone.
+    fn is_left(&self, lane: &Lane) -> bool {
+        lane.bound
+            .is_some_and(|client| self.clients.get(client).is_none())
     }
 
     pub(crate) fn resume_lane(&mut self, key: LaneKey) {
@@ -197,6 +224,9 @@ impl Engine {
             LaneState::Connecting => return Some((opened, CloseCause::Stalled)),
             LaneState::Login(_) => return Some((opened.after(CONNECT_SLACK), CloseCause::Stalled)),
             LaneState::Ready | LaneState::Retiring(_) => {}
+        }
+        if self.is_left(lane) {
+            return Some((lane.progress.after(stall), CloseCause::Stalled));
         }
         let half_read = !lane.partial.is_empty() || lane.reading.is_some();
         if let Some(since) = lane.stuck_since {

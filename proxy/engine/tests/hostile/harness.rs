@@ -32,6 +32,8 @@ pub(crate) struct World {
     pub(crate) others: Vec<Arc<Tiny>>,
     /// The position of the one whose server speaks first.
     pub(crate) server_first: Option<usize>,
+    /// What the one route takes.
+    pub(crate) when: Match,
 }
 
 impl World {
@@ -43,6 +45,7 @@ impl World {
             cut_bytes: CUT_BYTES,
             others: Vec::new(),
             server_first: None,
+            when: Match::default(),
         }
     }
 
@@ -70,7 +73,7 @@ impl World {
             .map(|(n, codec)| {
                 let route = Route {
                     name: "r".into(),
-                    when: Match::default(),
+                    when: self.when.clone(),
                     to: Target {
                         service: format!("s{n}"),
                         subset: Default::default(),
@@ -244,6 +247,17 @@ impl Harness {
 
     pub(crate) fn answer(&mut self, lane: ConnId, id: u32, body: &str) {
         self.feed(lane, &frame(Kind::Answer, id, body.as_bytes()));
+    }
+
+    /// A message that wants no answer.
+    pub(crate) fn one_way(&mut self, client: ConnId, body: &str) {
+        self.feed(client, &frame(Kind::OneWay, 0, body.as_bytes()));
+    }
+
+    /// The peer sends no more.
+    pub(crate) fn ended(&mut self, conn: ConnId) {
+        self.engine.end_of_stream(self.now, conn);
+        self.act();
     }
 
     pub(crate) fn closed(&mut self, conn: ConnId) {

@@ -9,6 +9,7 @@
 mod codec;
 mod harness;
 
+mod bound;
 mod liveness;
 mod order;
 mod panics;
