@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 /// A peer, or what one needs.
@@ -21,6 +21,12 @@ pub(crate) enum Tool {
     RedisTools,
     /// memcached.
     Memcached,
+    /// mosquitto, mosquitto_pub and mosquitto_sub.
+    Mosquitto,
+    /// Python's `paho-mqtt`.
+    Paho,
+    /// Node's `mqtt`.
+    MqttJs,
 }
 
 /// What Node must have.
@@ -49,6 +55,11 @@ impl Tool {
                 on_path("redis-cli").is_some() && on_path("redis-benchmark").is_some()
             }
             Self::Memcached => on_path("memcached").is_some(),
+            Self::Mosquitto => ["mosquitto", "mosquitto_pub", "mosquitto_sub"]
+                .iter()
+                .all(|program| on_path(program).is_some()),
+            Self::Paho => python().is_file() && imports("paho.mqtt.client"),
+            Self::MqttJs => on_path("node").is_some() && node_modules().join("mqtt").is_dir(),
         }
     }
 }
@@ -120,15 +131,16 @@ pub(crate) fn generated() -> PathBuf {
 /// Whether the packages are there; asked once, as it takes a while.
 fn packages_import() -> bool {
     static IMPORT: OnceLock<bool> = OnceLock::new();
-    *IMPORT.get_or_init(|| {
-        Command::new(python())
-            .args([
-                "-c",
-                "import bmemcached, pylibmc, thrift, thriftpy2, redis, dubbo, dubbo_ssl",
-            ])
-            .status()
-            .is_ok_and(|status| status.success())
-    })
+    *IMPORT
+        .get_or_init(|| imports("bmemcached, pylibmc, thrift, thriftpy2, redis, dubbo, dubbo_ssl"))
+}
+
+/// Whether Python can import these modules.
+fn imports(modules: &str) -> bool {
+    let command = format!("import {modules}");
+    let mut python = Command::new(python());
+    python.args(["-c", &command]).stderr(Stdio::null());
+    python.status().is_ok_and(|status| status.success())
 }
 
 /// Where `install.sh` puts packages.
@@ -137,13 +149,16 @@ fn peers() -> PathBuf {
         .map_or_else(|| tmp().parent().unwrap().join("peers"), PathBuf::from)
 }
 
-fn tmp() -> PathBuf {
+/// Where tests may write.
+pub(crate) fn tmp() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
 }
 
 fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
+    // Debian has servers where only root's path leads.
     std::env::split_paths(&path)
+        .chain(["/usr/sbin".into()])
         .map(|folder| folder.join(program))
         .find(|candidate| candidate.is_file())
 }

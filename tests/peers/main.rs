@@ -1,8 +1,10 @@
 //! Real clients and servers: Apache Thrift's Python and Node libraries, thriftpy2, redis-server,
 //! redis-cli, redis-benchmark, redis-py and ioredis, dubbo-py, dubbo2.js, and sofa-rpc-node for Dubbo
-//! and SOFABolt, TARS's Node library, memcached with python-binary-memcached, pylibmc and memjs, first with each other, then with Weft in the middle.
+//! and SOFABolt, TARS's Node library, memcached with python-binary-memcached,
+//! pylibmc and memjs, mosquitto with paho-mqtt, MQTT.js and mosquitto's own clients, first with each
+//! other, then with Weft in the middle.
 //!
-//! None of them knows of Weft. Every request but those to Redis and memcached carries a token of its own, and its answer
+//! None of them knows of Weft. Every request but those to Redis, memcached and mosquitto carries a token of its own, and its answer
 //! repeats it with the server's name, so a wrong or misplaced answer cannot pass. Where a peer is
 //! not installed a test says so and passes; where the environment variable `CI` is set it fails.
 //!
@@ -38,5 +40,7 @@ mod bolt;
 mod tars;
 
 mod memcached;
+
+mod mqtt;
 
 mod shared;

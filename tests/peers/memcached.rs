@@ -9,7 +9,9 @@ use serde_json::Value;
 
 use crate::child::{self, Running};
 use crate::install::{Tool, all_there};
-use crate::scripts::{self, Language, Server, assert_all_ok, free_port, number, ports, report};
+use crate::scripts::{
+    self, Language, Server, assert_all_ok, free_port, number, ports, report, until_it_answers,
+};
 use crate::weft::Weft;
 
 const NEEDED: &[Tool] = &[Tool::Python, Tool::Node, Tool::Memcached];
@@ -48,14 +50,6 @@ fn three() -> [Server; 3] {
 
 fn before(servers: &[Server]) -> Weft {
     Weft::start("memcached", &ports(servers), "")
-}
-
-fn until_it_answers(port: u16) {
-    let until = std::time::Instant::now() + PATIENCE;
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(std::time::Instant::now() < until, "no memcached at {port}");
-        std::thread::yield_now();
-    }
 }
 
 /// How many values a memcached keeps, asked in its text protocol, without any codec.

@@ -1,7 +1,8 @@
 //! The scripts of `python/` and `node/` as servers and clients.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
@@ -12,6 +13,9 @@ use crate::install;
 pub(crate) const PYTHON_CHECKS: usize = 13;
 /// How many checks the Node Redis client has.
 pub(crate) const NODE_CHECKS: usize = 7;
+
+/// No server needs longer to start.
+const START_PATIENCE: Duration = Duration::from_secs(10);
 
 /// In which language a script is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,6 +190,15 @@ pub(crate) fn assert_all_ok(report: &Value, checks: usize) {
         );
     }
     assert_eq!(results.len(), checks, "{report}");
+}
+
+/// Waits until a server takes connections that does not say by itself when it is ready.
+pub(crate) fn until_it_answers(port: u16) {
+    let until = Instant::now() + START_PATIENCE;
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(Instant::now() < until, "no server at {port}");
+        std::thread::yield_now();
+    }
 }
 
 /// A port of the loopback that was free a moment ago.

@@ -76,6 +76,20 @@ impl Weft {
         }
     }
 
+    /// Waits until no connection of a client or of its own lane is left.
+    pub(crate) fn wait_until_all_left(&self) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let view = self.server.view();
+            if view.clients() == 0 && view.lanes() == 0 {
+                return;
+            }
+            let (clients, lanes) = (view.clients(), view.lanes());
+            assert!(Instant::now() < until, "{clients} clients, {lanes} lanes");
+            std::thread::yield_now();
+        }
+    }
+
     /// Asserts what must hold once all clients have their answers: nothing is in flight, every
     /// exchange had exactly one outcome, and no answer came that nobody had asked for.
     pub(crate) fn assert_books_balance(&self) {

@@ -1,0 +1,229 @@
+// MQTT.js against a mosquitto, or against something that must look like one. Runs its checks and
+// prints one line of JSON: what each said, "ok" or what went wrong. All clients of a run have the
+// same user name, so that a proxy that goes by it takes them to the same broker.
+'use strict';
+
+const assert = require('node:assert');
+const { parseArgs } = require('node:util');
+const mqtt = require('mqtt');
+
+const { values: args } = parseArgs({
+  options: {
+    port: { type: 'string' },
+    version: { type: 'string', default: '5' },
+    run: { type: 'string', default: 'js' },
+    user: { type: 'string', default: 'all' },
+    refused: { type: 'boolean', default: false },
+  },
+});
+
+// No broker and no proxy is silent for longer.
+const PATIENCE_MS = 15_000;
+
+const five = args.version === '5';
+const open = [];
+
+async function within(promise, what) {
+  let timer;
+  const late = new Promise((_, no) => {
+    timer = setTimeout(no, PATIENCE_MS, new Error(`no ${what}`));
+  });
+  await Promise.race([promise, late]);
+  clearTimeout(timer);
+  return promise;
+}
+
+// A client that remembers what it heard.
+async function connect(name, options = {}) {
+  const client = mqtt.connect(`mqtt://127.0.0.1:${args.port}`, {
+    clientId: `${args.run}-${name}`,
+    username: args.user,
+    protocolVersion: five ? 5 : 4,
+    reconnectPeriod: 0,
+    ...options,
+  });
+  open.push(client);
+  client.heard = [];
+  client.ends = 0;
+  client.on('error', () => {});
+  client.on('close', () => {
+    client.ends += 1;
+  });
+  client.on('message', (topic, payload, packet) => {
+    client.heard.push({ topic, payload, packet });
+    client.emit('heard');
+  });
+  await within(new Promise((resolve, reject) => {
+    client.once('connect', resolve);
+    client.once('error', reject);
+  }), 'CONNACK');
+  return client;
+}
+
+async function hears(client, count) {
+  await within(new Promise((resolve) => {
+    const look = () => client.heard.length >= count && resolve();
+    client.on('heard', look);
+    look();
+  }), `${count} messages: ${client.heard.length} came`);
+  return client.heard.map(({ payload }) => payload.toString());
+}
+
+const checks = {
+  // Hundreds of messages in flight in each quality of service: each once, and in order.
+  async qualities() {
+    const [reader, writer] = [await connect('reader'), await connect('writer')];
+    for (const qos of [0, 1, 2]) {
+      const topic = `${args.run}/quality/${qos}`;
+      await reader.subscribeAsync(topic, { qos });
+      reader.heard = [];
+      const sent = Array.from({ length: 500 }, (_, n) => `${args.run}:${qos}:${n}`);
+      const all = sent.map((text) => writer.publishAsync(topic, text, { qos }));
+      await within(Promise.all(all), `acknowledgements of quality ${qos}`);
+      assert.deepStrictEqual(await hears(reader, 500), sent);
+      assert(reader.heard.every(({ packet }) => packet.qos === qos));
+    }
+    assert.deepStrictEqual([reader.ends, writer.ends], [0, 0]);
+  },
+
+  // A kept message waits for whoever comes, until it is taken back.
+  async retained() {
+    const topic = `${args.run}/kept`;
+    const writer = await connect('keeper');
+    await writer.publishAsync(topic, 'stays', { retain: true, qos: 1 });
+    const late = await connect('late');
+    await late.subscribeAsync(topic);
+    assert.deepStrictEqual(await hears(late, 1), ['stays']);
+    assert.strictEqual(late.heard[0].packet.retain, true);
+    await writer.publishAsync(topic, '', { retain: true, qos: 1 });
+    const later = await connect('later');
+    await later.subscribeAsync(topic);
+    await writer.publishAsync(topic, 'fresh', { qos: 1 });
+    assert.deepStrictEqual(await hears(later, 1), ['fresh']);
+  },
+
+  // The last will of a client whose connection breaks off, and none of one that takes its leave.
+  async wills() {
+    const topic = `${args.run}/wills`;
+    const heir = await connect('heir');
+    await heir.subscribeAsync(topic, { qos: 2 });
+    const broken = await connect('broken', { will: { topic, payload: 'broken off', qos: 2 } });
+    broken.stream.destroy();
+    assert.deepStrictEqual(await hears(heir, 1), ['broken off']);
+    const polite = await connect('polite', { will: { topic, payload: 'never said', qos: 2 } });
+    await polite.endAsync();
+    await heir.publishAsync(topic, 'the end', { qos: 2 });
+    assert.deepStrictEqual(await hears(heir, 2), ['broken off', 'the end']);
+  },
+
+  // A client that only pings stays, and hears what comes unasked.
+  async pings() {
+    const idle = await connect('idle', { keepalive: 1 });
+    const writer = await connect('pinger');
+    let pongs = 0;
+    const three = new Promise((resolve) => {
+      idle.on('packetreceive', ({ cmd }) => {
+        if (cmd === 'pingresp') pongs += 1;
+        if (pongs === 3) resolve();
+      });
+    });
+    await idle.subscribeAsync(`${args.run}/idle`);
+    await within(three, 'three PINGRESPs');
+    await writer.publishAsync(`${args.run}/idle`, 'unasked', { qos: 1 });
+    assert.deepStrictEqual(await hears(idle, 1), ['unasked']);
+    assert.strictEqual(idle.ends, 0);
+  },
+
+  // Messages of several MiB, there and back.
+  async large() {
+    const [reader, writer] = [await connect('lreader'), await connect('lwriter')];
+    const payload = Buffer.alloc(5 << 20, 'weft0123456789ab');
+    await reader.subscribeAsync(`${args.run}/large`, { qos: 2 });
+    const all = [0, 1, 2].map((qos) => writer.publishAsync(`${args.run}/large`, payload, { qos }));
+    await within(Promise.all(all), 'acknowledgements');
+    await hears(reader, 3);
+    const right = reader.heard.every((message) => message.payload.equals(payload));
+    assert(right, 'a large message is wrong');
+  },
+
+  // What came while a client was away is there when it returns.
+  async sessions() {
+    const kept = five
+      ? { clean: false, properties: { sessionExpiryInterval: 60 } }
+      : { clean: false };
+    const first = await connect('returning', kept);
+    await first.subscribeAsync(`${args.run}/session`, { qos: 1 });
+    await first.endAsync();
+    const writer = await connect('swriter');
+    const sent = Array.from({ length: 20 }, (_, n) => `away ${n}`);
+    await Promise.all(sent.map((text) => writer.publishAsync(`${args.run}/session`, text, { qos: 1 })));
+    const again = await connect('returning', kept);
+    // The broker may see the first ones come before it sees the client go: then they come later.
+    assert.deepStrictEqual((await hears(again, 20)).sort(), sent.sort());
+  },
+
+  // Many clients at once, each with a topic of its own.
+  async many() {
+    const clients = await Promise.all(Array.from({ length: 40 }, (_, n) => connect(`many${n}`)));
+    await Promise.all(clients.map(async (client, number) => {
+      const topic = `${args.run}/many/${number}`;
+      await client.subscribeAsync(topic, { qos: number % 3 });
+      const sent = Array.from({ length: 20 }, (_, step) => `${number}/${step}`);
+      await Promise.all(sent.map((text) => client.publishAsync(topic, text, { qos: number % 3 })));
+      assert.deepStrictEqual(await hears(client, 20), sent);
+    }));
+  },
+
+  // What only version 5 has.
+  async properties() {
+    if (!five) return;
+    const [reader, writer] = [await connect('preader'), await connect('pwriter')];
+    await reader.subscribeAsync(`${args.run}/properties`);
+    const said = {
+      responseTopic: 'answers',
+      correlationData: Buffer.from([0, 255]),
+      userProperties: { tenant: ['blue', 'red'] },
+    };
+    await writer.publishAsync(`${args.run}/properties`, 'one', { properties: said });
+    await hears(reader, 1);
+    const got = reader.heard[0].packet.properties;
+    assert.deepStrictEqual({ ...got, userProperties: { ...got.userProperties } }, said);
+  },
+};
+
+// What a client is told that cannot be served.
+async function refused() {
+  try {
+    await connect('refused');
+    return { kind: 'no error' };
+  } catch (error) {
+    const { code, message } = error;
+    return { kind: error.constructor.name, code, message };
+  }
+}
+
+async function main() {
+  if (args.refused) {
+    let reason = null;
+    const told = refused();
+    open[0].on('packetreceive', ({ properties }) => {
+      reason = properties?.reasonString ?? null;
+    });
+    console.log(JSON.stringify({ ...(await told), reason }));
+    process.exit(0);
+  }
+  const results = {};
+  for (const [name, check] of Object.entries(checks)) {
+    try {
+      await check();
+      results[name] = 'ok';
+    } catch (error) {
+      results[name] = String(error.stack).split('\n').slice(0, 24).join('\n');
+    }
+    await Promise.all(open.splice(0).map((client) => client.endAsync(true)));
+  }
+  console.log(JSON.stringify(results));
+  process.exit(0);
+}
+
+main();
