@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use weft_acme::Acme;
 use weft_codec::Codec;
 use weft_layout::Layout;
 use weft_resp::Resp;
@@ -19,11 +20,13 @@ pub enum Protocol {
     Redis,
     /// Acme: a description in RON, answers by id.
     Acme,
+    /// Acme by a codec in Rust: what its description is held against.
+    AcmeByHand,
 }
 
 impl Protocol {
     /// Every protocol.
-    pub const ALL: [Self; 3] = [Self::Thrift, Self::Redis, Self::Acme];
+    pub const ALL: [Self; 4] = [Self::Thrift, Self::Redis, Self::Acme, Self::AcmeByHand];
 
     /// Its name.
     #[must_use]
@@ -32,6 +35,7 @@ impl Protocol {
             Self::Thrift => "thrift",
             Self::Redis => "redis",
             Self::Acme => "acme",
+            Self::AcmeByHand => "acme-by-hand",
         }
     }
 
@@ -59,6 +63,7 @@ impl Frames {
         let codec: Arc<dyn Codec> = match protocol {
             Protocol::Thrift => Arc::new(Thrift::new()),
             Protocol::Redis => Arc::new(Resp::new()),
+            Protocol::AcmeByHand => Arc::new(Acme::new()),
             Protocol::Acme => {
                 let text = include_str!("../../protocols/acme/protocol.ron");
                 let layout = Layout::compile("protocols/acme/protocol.ron", text);
@@ -90,7 +95,7 @@ impl Frames {
                 frame.extend(b"\r\n");
                 frame
             }
-            Protocol::Acme => {
+            Protocol::Acme | Protocol::AcmeByHand => {
                 let mut start = b"AC\x01\x00\x00\x00".to_vec();
                 start.extend(id.to_be_bytes());
                 start.extend([0; 4]);
@@ -114,7 +119,9 @@ impl Frames {
             }
             // The same frame with another kind: Thrift's at byte 7, Acme's at byte 3.
             Protocol::Thrift => turned(requests, frame_bytes, 7, 2, answers),
-            Protocol::Acme => turned(requests, frame_bytes, 3, 1, answers),
+            Protocol::Acme | Protocol::AcmeByHand => {
+                turned(requests, frame_bytes, 3, 1, answers);
+            }
         }
     }
 

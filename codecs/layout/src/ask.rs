@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use weft_codec::{Field as Asked, Head, Side, Value, Verdict};
 
 use crate::program::{Ask, Deadline, EntryKey, Field, Format, Key, KeyOf, Keyed, Place, Program};
-use crate::program::{QuickRead, Text, Want, What, Where, in_ranges};
+use crate::program::{QuickRead, QuickStatus, Text, Want, What, Where, in_ranges};
 use crate::scan::side_of;
 use crate::stop::Stop;
 use crate::walk::{Walker, past_run};
@@ -15,6 +15,7 @@ pub(crate) const MILLISECOND: u64 = 1_000_000;
 
 impl Program {
     /// Reads one field: see [`weft_codec::Codec::field`].
+    #[inline]
     pub(crate) fn field<'f>(
         &self,
         side: Side,
@@ -22,26 +23,31 @@ impl Program {
         frame: &'f [u8],
         field: Asked<'_>,
     ) -> Option<Value<'f>> {
+        // Asked of every request.
+        if let Asked::DeadlineMs = field {
+            let deadline = self.deadline.as_ref()?;
+            if deadline.unit_ns == MILLISECOND
+                && let Some(slot) = deadline.slot
+                && let Some(left) = slot.read(within(head, frame))
+            {
+                return (left > 0).then_some(Value::Number(left));
+            }
+        }
+        self.quick_field(side, head, frame, field)
+    }
+
+    /// Reads one field, at once where it can be.
+    #[inline(never)]
+    fn quick_field<'f>(
+        &self,
+        side: Side,
+        head: &Head,
+        frame: &'f [u8],
+        field: Asked<'_>,
+    ) -> Option<Value<'f>> {
         let ask = match field {
-            Asked::Service => self.service?,
-            Asked::Method => self.method?,
-            Asked::DeadlineMs => match self.deadline? {
-                Deadline {
-                    ask:
-                        Ask {
-                            quick: Some((place, QuickRead::Number(number))),
-                            ..
-                        },
-                    unit_ns: MILLISECOND,
-                } => {
-                    let frame = within(head, frame);
-                    let at = self.plain_reach(place, frame, frame.len()).ok()?;
-                    let left = number.read(frame, at, frame.len()).ok()?;
-                    let limited = number.value(left) > 0;
-                    return limited.then_some(Value::Number(left));
-                }
-                _ => return self.other_field(side, head, frame, field),
-            },
+            Asked::Service => self.service.as_ref()?,
+            Asked::Method => self.method.as_ref()?,
             Asked::Key(name) => {
                 let key = self.keys.iter().find_map(|key| key.takes(name));
                 if let Some((key, inner)) = key
@@ -117,7 +123,26 @@ impl Program {
 
     /// What an answer means: by the first of the verdicts that holds, then by its status. One
     /// that has none is good; one whose status cannot be reached is not.
+    #[inline]
     pub(crate) fn classify(&self, head: &Head, frame: &[u8]) -> Verdict {
+        if let Some(QuickStatus { slot, table }) = self.quick_status()
+            && let Some(value) = slot.read(within(head, frame))
+        {
+            let mut lines = table.iter();
+            let line = lines.find(|(first, last, _)| (*first..=*last).contains(&value));
+            return line.map_or(Verdict::ApplicationError, |(_, _, verdict)| *verdict);
+        }
+        self.looked_up(head, frame)
+    }
+
+    /// The status that is read with one load.
+    fn quick_status(&self) -> Option<&QuickStatus> {
+        self.status.as_ref()?.quick.as_ref()
+    }
+
+    /// What an answer means whose status needs more than one look.
+    #[inline(never)]
+    fn looked_up(&self, head: &Head, frame: &[u8]) -> Verdict {
         let view = View::new(self, side_of(head), head, frame);
         if !self.verdicts.is_empty() {
             let mut walker = view.walker();

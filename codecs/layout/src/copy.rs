@@ -6,7 +6,7 @@ use weft_codec::{Asked, EmitError, Head, Kind, Malformed, NewId, Rewrite, Side};
 use crate::ask::{Found, MILLISECOND, View, within};
 use crate::id::IdForm;
 use crate::number::Number;
-use crate::program::{Echo, IdField, Program, Quick, QuickRead, What};
+use crate::program::{Echo, IdField, Place, Program, Quick, QuickRead, What};
 use crate::scan::{note_of, side_of};
 use crate::stop::Stop;
 use crate::walk::past_run;
@@ -16,6 +16,30 @@ pub(crate) const NO_TEXT: u16 = u16::MAX;
 
 /// Bytes of an id.
 type IdBytes = SmallVec<[u8; 40]>;
+
+impl Quick {
+    /// Puts id and deadline into the copy of a frame, if each of them is an integer at a constant
+    /// offset that can hold what is wanted. Otherwise the longer way finds out what to do.
+    #[inline(always)]
+    fn patched(&self, (side, head): (Side, &Head), rewrite: &Rewrite<'_>, copy: &mut [u8]) -> bool {
+        if let Some(id) = self.id {
+            let is_there = match rewrite.id {
+                NewId::Keep => true,
+                NewId::Wire(wire) => wire <= id.max() && id.write(wire, copy),
+                NewId::Callers(asked) => id.put(&asked.bytes, copy),
+            };
+            if !is_there {
+                return false;
+            }
+        }
+        match rewrite.deadline_ms {
+            Some(left) if carries_deadline(side, head) => self
+                .deadline_ms
+                .is_some_and(|slot| slot.write(left.max(1).min(slot.max()), copy)),
+            _ => true,
+        }
+    }
+}
 
 impl Program {
     /// Copies a frame with edits: see [`weft_codec::Codec::emit`].
@@ -30,53 +54,17 @@ impl Program {
         let frame = within(head, frame);
         let begin = out.len();
         out.extend_from_slice(frame);
-        let patched = match &self.quick {
-            Some(quick) => self.quick_patch(quick, (side, head), rewrite, begin, out),
-            None => self.full_patch((side, head), rewrite, begin, out),
-        };
+        if let Some(quick) = &self.quick {
+            let copy = out.get_mut(begin..).unwrap_or_default();
+            if quick.patched((side, head), rewrite, copy) {
+                return Ok(());
+            }
+        }
+        let patched = self.full_patch((side, head), rewrite, begin, out);
         if patched.is_err() {
             out.truncate(begin);
         }
         patched
-    }
-
-    /// Puts id and deadline into the copy that begins at `begin`, where the id is an integer at
-    /// a constant offset.
-    #[inline]
-    fn quick_patch(
-        &self,
-        quick: &Quick,
-        (side, head): (Side, &Head),
-        rewrite: &Rewrite<'_>,
-        begin: usize,
-        out: &mut [u8],
-    ) -> Result<(), EmitError> {
-        if let Some((at, number)) = quick.id {
-            let at = begin.saturating_add(at as usize);
-            match rewrite.id {
-                NewId::Keep => {}
-                NewId::Wire(id) if id > number.max() => return Err(EmitError::Id(id)),
-                NewId::Wire(id) => {
-                    if !number.write_plain(id, out, at) {
-                        return Err(incomplete(head));
-                    }
-                }
-                NewId::Callers(asked) => {
-                    let there = out.get_mut(at..at.saturating_add(number.bytes()));
-                    let noted = asked.bytes.get(..number.bytes());
-                    let (Some(there), Some(noted)) = (there, noted) else {
-                        return Err(incomplete(head));
-                    };
-                    there.copy_from_slice(noted);
-                }
-            }
-        }
-        match rewrite.deadline_ms {
-            Some(left) if carries_deadline(side, head) && self.deadline.is_some() => {
-                self.patch_deadline((head, begin), left, out)
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Puts id, deadline and checksums into the copy that begins at `begin`.
@@ -157,7 +145,7 @@ impl Program {
         left_ms: u64,
         out: &mut [u8],
     ) -> Result<(), EmitError> {
-        let Some(deadline) = self.deadline else {
+        let Some(deadline) = &self.deadline else {
             return Ok(());
         };
         let left = match deadline.unit_ns {
@@ -168,6 +156,11 @@ impl Program {
             }
         };
         let left = left.max(1);
+        if let Some(slot) = deadline.slot {
+            let copy = out.get_mut(begin..).unwrap_or_default();
+            let written = slot.write(left.min(slot.max()), copy);
+            return written.then_some(()).ok_or_else(unreachable);
+        }
         let frame = out.get(begin..).unwrap_or_default();
         if let Some((place, QuickRead::Number(number))) = deadline.ask.quick {
             let at = self
@@ -206,19 +199,30 @@ impl Program {
 
     /// Notes the caller's id and what replies echo; a field that the frame does not carry is
     /// noted as zero, or as no text.
+    #[inline]
     pub(crate) fn remember(&self, head: &Head, frame: &[u8], asked: &mut Asked) {
-        const ZEROS: [u8; 8] = [0; 8];
-        let zeros = |number: Number| ZEROS.get(..number.bytes()).unwrap_or_default();
         let frame = within(head, frame);
+        if let Some(Quick { id: Some(id), .. }) = &self.quick
+            && let Some((place, runs)) = &self.echoed_runs
+            && let (Some(id), Some(runs)) = (id.of(frame), self.runs_at(*place, runs, frame))
+        {
+            asked.bytes.extend_from_slice(id);
+            asked.bytes.extend_from_slice(runs);
+            return;
+        }
+        self.remember_each(head, frame, asked);
+    }
+
+    /// [`Self::remember`] part by part.
+    #[inline(never)]
+    fn remember_each(&self, head: &Head, frame: &[u8], asked: &mut Asked) {
+        const ZEROS: [u8; 8] = [0; 8];
+        let zeros = |width: usize| ZEROS.get(..width).unwrap_or_default();
         let bytes = &mut asked.bytes;
         match &self.quick {
-            Some(Quick {
-                id: Some((_, number)),
-                ..
-            }) => {
-                let noted = head.id.of(frame).unwrap_or_default();
-                let is_there = noted.len() == number.bytes();
-                bytes.extend_from_slice(if is_there { noted } else { zeros(*number) });
+            Some(Quick { id: Some(slot), .. }) => {
+                let noted = slot.of(frame);
+                bytes.extend_from_slice(noted.unwrap_or_else(|| zeros(slot.bytes())));
             }
             Some(_) => {}
             None => self.note_id((head, frame), bytes),
@@ -232,8 +236,20 @@ impl Program {
             let run = self.plain_reach(place, frame, frame.len());
             let run = run.and_then(|at| Ok(at..past_run(number, frame, at, frame.len())?));
             let run = run.ok().and_then(|run| frame.get(run));
-            bytes.extend_from_slice(run.unwrap_or_else(|| zeros(number)));
+            bytes.extend_from_slice(run.unwrap_or_else(|| zeros(number.bytes())));
         }
+    }
+
+    /// The bytes of runs that stand one behind the other, if the frame has them all.
+    #[inline]
+    fn runs_at<'f>(&self, place: Place, runs: &[Number], frame: &'f [u8]) -> Option<&'f [u8]> {
+        let end = frame.len();
+        let begin = self.plain_reach(place, frame, end).ok()?;
+        let mut at = begin;
+        for number in runs {
+            at = past_run(*number, frame, at, end).ok()?;
+        }
+        frame.get(begin..at)
     }
 
     /// Notes who sent the request, and its id of whatever kind.

@@ -81,9 +81,30 @@ impl Program {
         bytes: &[u8],
         heads: &mut Vec<Head>,
     ) -> Result<Scanned, Malformed> {
+        let bytes_max = limits.frame_bytes_max.min(limits.cut_through_bytes);
+        let glance = self.glance.as_ref();
+        let glance = glance.filter(|glance| glance.head_bytes <= limits.head_bytes_max);
         let mut at = 0usize;
         loop {
             let rest = bytes.get(at..).unwrap_or_default();
+            if let Some(glance) = glance
+                && let Some(seen) = glance.at(side, bytes_max, rest)
+                && let Ok(start) = u32::try_from(at)
+            {
+                heads.push(Head {
+                    start,
+                    frame_bytes: seen.frame_bytes,
+                    head_bytes: seen.frame_bytes,
+                    id: glance.id_span,
+                    id_value: seen.id_value,
+                    kind: seen.kind,
+                    cut: self.cut(),
+                    notes: [note_of(side), 0, 0, 0],
+                    ..Head::default()
+                });
+                at = at.saturating_add(seen.frame_bytes as usize);
+                continue;
+            }
             let held = |need: usize| Scanned {
                 consumed: at,
                 need: need.max(rest.len().saturating_add(1)),
@@ -172,10 +193,7 @@ impl Program {
         let kind = self.quick_kind(side, rest, end)?;
         let (id, id_value) = match quick.id {
             None => (Span::default(), 0),
-            Some((at, number)) => {
-                let value = number.read_plain(rest, at as usize, end)?;
-                (Span::new(at, u32::from(number.width)), value)
-            }
+            Some(slot) => (slot.span(), slot.number().read_plain(rest, slot.at(), end)?),
         };
         Ok(Outline {
             frame_bytes,

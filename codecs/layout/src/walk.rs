@@ -372,16 +372,21 @@ fn bytes_of(counted: i128, plus: i64) -> Option<usize> {
 
 impl Program {
     /// The offset of a place behind plain strides in `frame`, which must end by `end`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn plain_reach(
         &self,
         place: Place,
         frame: &[u8],
         end: usize,
     ) -> Result<usize, Stop> {
-        if place.strides == 0 {
-            return Ok(place.bytes as usize);
+        match place.strides {
+            0 => Ok(place.bytes as usize),
+            _ => self.plain_walk(place, frame, end),
         }
+    }
+
+    #[inline(never)]
+    fn plain_walk(&self, place: Place, frame: &[u8], end: usize) -> Result<usize, Stop> {
         let mut at = 0usize;
         for plain in self.plain.iter().take(usize::from(place.strides)) {
             at = match *plain {
@@ -438,8 +443,12 @@ impl Program {
 /// The offset behind a run that begins at `at`.
 #[inline]
 pub(crate) fn past_run(number: Number, frame: &[u8], at: usize, end: usize) -> Result<usize, Stop> {
-    let bytes = number.read_plain(frame, at, end)?;
     let start = at.saturating_add(number.bytes());
+    let bytes = match (number.width, frame.get(at)) {
+        // By far the most frequent width.
+        (1, Some(byte)) if start <= end => u64::from(*byte),
+        _ => number.read_plain(frame, at, end)?,
+    };
     let behind = usize::try_from(bytes).map_or(usize::MAX, |bytes| start.saturating_add(bytes));
     if behind > end {
         return Err(Stop::Beyond(at));

@@ -9,11 +9,12 @@ use super::Checker;
 use super::frame::Builder;
 use super::items::is_plain;
 use super::meaning::Declared;
+use super::quick;
 use super::replies::Spoken;
 use super::shape::{Holds, Shape};
 use crate::id::IdForm;
 use crate::program::{
-    Ask, Base, Deadline, Extent, Field, KeyOf, Kinds, Place, Plain, Program, Quick,
+    Ask, Base, Deadline, Extent, Field, KeyOf, Kinds, Place, Plain, Program, Quick, Slot,
 };
 use crate::program::{QuickRead, Text, Varying, What, Where};
 use crate::raw::{self, Protocol};
@@ -54,7 +55,7 @@ impl Checker<'_> {
         program.declare(declared);
         program.speak(spoken);
         program.shape(shape);
-        program.quick = quick(&program);
+        program.quick = constant(&program);
         let plain = program.plain.len();
         for field in &mut program.fields {
             field.quick = quick_read(field, plain);
@@ -62,6 +63,9 @@ impl Checker<'_> {
         ask_quickly(&mut program);
         search_quickly(&mut program);
         program.first_look = first_look(&program);
+        quick::slots(&mut program);
+        let quick = program.quick.as_ref();
+        program.glance = quick.and_then(|quick| quick::glance(&program, quick));
         self.says_what_it_means(&program);
         Some(program)
     }
@@ -79,6 +83,7 @@ impl Checker<'_> {
         Some(Deadline {
             ask: Ask::of(field),
             unit_ns,
+            slot: None,
         })
     }
 }
@@ -105,6 +110,7 @@ fn empty(raw: &Protocol, kinds: Kinds) -> Program {
         idempotent: raw.idempotent.clone(),
         plain: Vec::new(),
         quick: None,
+        glance: None,
         strides: Vec::new(),
         magics: Vec::new(),
         late_magics: Vec::new(),
@@ -130,6 +136,7 @@ fn empty(raw: &Protocol, kinds: Kinds) -> Program {
         status: None,
         verdicts: Vec::new(),
         echoes: Vec::new(),
+        echoed_runs: None,
         parts: Vec::new(),
         error: None,
         ping: None,
@@ -251,12 +258,12 @@ fn quick_read(field: &Field, plain: usize) -> Option<(Place, QuickRead)> {
 
 /// What is read of a frame whose extent, kind and id stand at constant offsets, if nothing else
 /// must be looked at.
-fn quick(program: &Program) -> Option<Quick> {
-    let constant = |place: Place| place.strides == 0;
+fn constant(program: &Program) -> Option<Quick> {
+    let fixed = |place: Place| place.strides == 0;
     let plain = |place: Place| usize::from(place.strides) <= program.plain.len();
     let length = match program.extent.lengths.as_slice() {
-        [] if constant(program.extent.end) => None,
-        [length] if constant(length.place) && is_plain(length.number) => match length.base {
+        [] if fixed(program.extent.end) => None,
+        [length] if fixed(length.place) && is_plain(length.number) => match length.base {
             Base::Body(body) if !plain(body) => return None,
             _ => Some(*length),
         },
@@ -265,7 +272,7 @@ fn quick(program: &Program) -> Option<Quick> {
     let id = match program.id.as_ref().map(|id| (id.form, id.spots.as_slice())) {
         None => None,
         Some((IdForm::Number(number), [spot])) if is_plain(number) => match spot.at {
-            Where::Place(place) if constant(place) => Some((place.bytes, number)),
+            Where::Place(place) if fixed(place) => Some(Slot::new(place.bytes, number)?),
             _ => return None,
         },
         Some(_) => return None,
@@ -281,7 +288,11 @@ fn quick(program: &Program) -> Option<Quick> {
         [body] => plain(*body),
         _ => false,
     };
-    (nothing_else && body).then_some(Quick { length, id })
+    (nothing_else && body).then_some(Quick {
+        length,
+        id,
+        deadline_ms: None,
+    })
 }
 
 /// The bytes up to the last of those among constants, length, kind and id that stand at a fixed

@@ -204,6 +204,7 @@ impl Checker<'_> {
         Some(Status {
             ask: Ask::of(field),
             table,
+            quick: None,
         })
     }
 

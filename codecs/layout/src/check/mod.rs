@@ -18,6 +18,7 @@ mod replies;
 mod spoken;
 
 mod assemble;
+mod quick;
 
 use weft_ron::{Complaint, Step, locate, locate_name};
 

@@ -2,7 +2,7 @@
 
 use weft_codec::{Kind, Side, Verdict};
 
-use super::{Ask, Place};
+use super::{Ask, Place, Slot};
 use crate::number::Number;
 
 /// A condition on fields: it holds if all tests of one of its lines do.
@@ -71,6 +71,16 @@ pub(crate) struct Status {
     pub(crate) ask: Ask,
     /// The first line that takes the value says it; the last one takes every value.
     pub(crate) table: Vec<(Want, Verdict)>,
+    /// The same, if it is an unsigned integer at a constant place that alone says it.
+    pub(crate) quick: Option<QuickStatus>,
+}
+
+/// A status that is read with one load.
+#[derive(Debug)]
+pub(crate) struct QuickStatus {
+    pub(crate) slot: Slot,
+    /// The first range that holds the value says it.
+    pub(crate) table: Vec<(u64, u64, Verdict)>,
 }
 
 /// Where the time stands that the caller will still wait.
@@ -79,6 +89,8 @@ pub(crate) struct Deadline {
     pub(crate) ask: Ask,
     /// Nanoseconds of its unit.
     pub(crate) unit_ns: u64,
+    /// It, if it is an unsigned integer at a constant place.
+    pub(crate) slot: Option<Slot>,
 }
 
 /// The meaning of the first range that holds `value`.

@@ -9,18 +9,25 @@
 //! what repeats inside one is bounded by the bytes that are there.
 
 mod field;
+mod glance;
 mod meaning;
+mod slot;
 mod stride;
 mod template;
 
 pub(crate) use field::{Ask, EntryKey, Format, IdSpot, QuickRead};
 pub(crate) use field::{Field, Group, GroupExtent, IdField, Key, KeyOf, Keyed, Spot, What, Where};
-pub(crate) use meaning::{Condition, Deadline, Kinds, Meaning, Status, Test, Want, in_ranges};
+pub(crate) use glance::Glance;
+pub(crate) use meaning::in_ranges;
+pub(crate) use meaning::{Condition, Deadline, Kinds, Meaning, QuickStatus, Status, Test, Want};
+pub(crate) use slot::Slot;
 pub(crate) use stride::{Base, Count, Entries, Extent, Magic, Piece, Place, Stride, Sum, Text};
 pub(crate) use stride::{Length, Over, Plain, Quick, Repeat, Varying};
 pub(crate) use template::{Echo, EntryPart, GroupPart, Part, Source, Template};
 
 use weft_codec::{Effect, Traits, Verdict};
+
+use crate::number::Number;
 
 /// The most strides that a description may compile to: it bounds every walk.
 pub(crate) const STRIDES_MAX: usize = 128;
@@ -42,6 +49,8 @@ pub(crate) struct Program {
     /// What is read of a frame whose extent, kind and id stand at constant offsets, if nothing
     /// else must be looked at.
     pub(crate) quick: Option<Quick>,
+    /// How most of those frames are seen with even less.
+    pub(crate) glance: Option<Glance>,
     /// Constants, all before the first stride.
     pub(crate) magics: Vec<Magic>,
     /// Constants that stand elsewhere.
@@ -78,6 +87,9 @@ pub(crate) struct Program {
     pub(crate) verdicts: Vec<(Condition, Verdict)>,
     /// What is remembered of a request beside its id, in this order.
     pub(crate) echoes: Vec<Echo>,
+    /// The same, if it is runs that stand one behind the other: the place of the first, and the
+    /// integers that count them.
+    pub(crate) echoed_runs: Option<(Place, Box<[Number]>)>,
     /// A frame of the mesh's own, part by part; how each is filled a template says.
     pub(crate) parts: Vec<Part>,
     pub(crate) error: Option<Template>,

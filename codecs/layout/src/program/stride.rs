@@ -1,6 +1,6 @@
 //! How far the parts of a frame reach.
 
-use super::Condition;
+use super::{Condition, Slot};
 use crate::checksum::Algorithm;
 use crate::number::Number;
 
@@ -45,7 +45,9 @@ pub(crate) enum Plain {
 pub(crate) struct Quick {
     /// Without one a frame always has as many bytes as the fewest.
     pub(crate) length: Option<Length>,
-    pub(crate) id: Option<(u32, Number)>,
+    pub(crate) id: Option<Slot>,
+    /// The deadline, if it counts milliseconds.
+    pub(crate) deadline_ms: Option<Slot>,
 }
 
 /// What varies.
