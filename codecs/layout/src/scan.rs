@@ -115,30 +115,7 @@ impl Program {
             let Ok(start) = u32::try_from(at) else {
                 return Ok(held(self.magic_end()));
             };
-            let found = match &self.quick {
-                Some(quick) => {
-                    self.quick_outline(quick, (side, limits), rest)
-                        .and_then(|outline| {
-                            let head_bytes = self.head_bytes(limits, &outline, rest)?;
-                            heads.push(Head {
-                                start,
-                                frame_bytes: outline.frame_bytes,
-                                head_bytes,
-                                id: outline.id,
-                                id_value: outline.id_value,
-                                kind: outline.kind,
-                                cut: self.cut(),
-                                notes: [note_of(side), 0, 0, 0],
-                                ..Head::default()
-                            });
-                            Ok(outline.frame_bytes)
-                        })
-                }
-                None => self.full_head((side, limits), state, rest).map(|head| {
-                    heads.push(Head { start, ..head });
-                    head.frame_bytes
-                }),
-            };
+            let found = self.long_look((side, limits), state, (start, rest), heads);
             match found {
                 Ok(frame_bytes) => at = at.saturating_add(frame_bytes as usize),
                 Err(Hold::Need(need)) => return Ok(held(need)),
@@ -147,6 +124,36 @@ impl Program {
                 }
             }
         }
+    }
+
+    /// Pushes the head of the frame at the beginning of `rest`, and gives the frame's bytes. It is
+    /// kept out of the loop over glances, which has little to carry then.
+    #[inline(never)]
+    fn long_look(
+        &self,
+        (side, limits): (Side, &Limits),
+        state: &mut ScanState,
+        (start, rest): (u32, &[u8]),
+        heads: &mut Vec<Head>,
+    ) -> Result<u32, Hold> {
+        let Some(quick) = &self.quick else {
+            let head = self.full_head((side, limits), state, rest)?;
+            heads.push(Head { start, ..head });
+            return Ok(head.frame_bytes);
+        };
+        let outline = self.quick_outline(quick, (side, limits), rest)?;
+        heads.push(Head {
+            start,
+            frame_bytes: outline.frame_bytes,
+            head_bytes: self.head_bytes(limits, &outline, rest)?,
+            id: outline.id,
+            id_value: outline.id_value,
+            kind: outline.kind,
+            cut: self.cut(),
+            notes: [note_of(side), 0, 0, 0],
+            ..Head::default()
+        });
+        Ok(outline.frame_bytes)
     }
 
     /// Whether the first bytes of a connection are of this protocol.
