@@ -1,7 +1,12 @@
-//! `weft codec bench`: nanoseconds per frame of reading and copying, alone and side by side.
+//! `weft codec bench`: nanoseconds per frame of what the mesh has a codec do, alone and side by
+//! side.
+//!
+//! Rounds of the two that are compared take turns, each long enough for the clock, and the median
+//! of the rounds counts: a slow moment of the machine weighs on both, and on few rounds.
+
+mod work;
 
 use std::fmt;
-use std::hint::black_box;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -9,17 +14,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use serde_json::json;
 use weft_codec::proof::VectorFile;
-use weft_codec::{Asked, Codec, Head, Kind, Limits, NewId, Rewrite, ScanState, Side};
+use weft_codec::{Codec, Kind, Side};
 
 use super::explain::kind;
 use super::paint::{Paint, say_line};
 use super::source::Protocol;
+use work::{Work, is_judged};
 
-/// Frames in one buffer: what one read of a busy connection brings.
-const FRAMES: u32 = 64;
-
-/// The most bytes of one such buffer.
-const BUFFER_BYTES_MAX: usize = 4 << 20;
+/// The fewest rounds of which a median is taken.
+const ROUNDS_MIN: usize = 5;
 
 /// How long each frame is measured where the figure is a by-product.
 pub(crate) const QUICK: Duration = Duration::from_millis(20);
@@ -52,13 +55,14 @@ pub(crate) struct Cost {
     kind: Kind,
     bytes: usize,
     scan: f64,
+    ask: f64,
     emit: f64,
 }
 
 impl Cost {
-    /// Reading and copying together.
+    /// All of it together.
     pub(crate) fn nanoseconds(&self) -> f64 {
-        self.scan + self.emit
+        self.scan + self.ask + self.emit
     }
 
     /// As an object.
@@ -69,6 +73,7 @@ impl Cost {
             "kind": kind(self.kind),
             "bytes": self.bytes,
             "scan_nanoseconds": self.scan,
+            "ask_nanoseconds": self.ask,
             "emit_nanoseconds": self.emit,
         })
     }
@@ -78,12 +83,15 @@ impl fmt::Display for Cost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "per {} from the {} of {} bytes (`{}`): {:.0} to read, {:.0} to copy with another id",
+            "per {} from the {} of {} bytes (`{}`): {:.1} to read, {:.1} to {}, {:.1} to copy with \
+             another id",
             kind(self.kind),
             super::explain::side(self.side),
             self.bytes,
             self.name,
             self.scan,
+            self.ask,
+            asking(self.kind),
             self.emit
         )
     }
@@ -97,18 +105,16 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let files = weft_codec::proof::load(folder)?;
     let other = args.other.as_deref().map(Protocol::open).transpose()?;
     let duration = Duration::from_millis(args.millis.max(1));
-    let mut rows = Vec::new();
-    for frame in samples(&files) {
-        let first = measure(&*protocol.codec, &frame, duration);
-        let second = other
-            .as_ref()
-            .map(|other| measure(&*other.codec, &frame, duration));
-        match (first, second) {
-            (Some(cost), None) => rows.push((cost, None)),
-            (Some(cost), Some(Some(other))) => rows.push((cost, Some(other))),
-            _ => {}
-        }
-    }
+    let codecs: Vec<&dyn Codec> = [Some(&protocol), other.as_ref()]
+        .into_iter()
+        .flatten()
+        .map(|one| &*one.codec)
+        .collect();
+    let frames = samples(&files);
+    let rows: Vec<Vec<Cost>> = frames
+        .iter()
+        .filter_map(|frame| measure(&codecs, frame, duration))
+        .collect();
     if rows.is_empty() {
         bail!("none of the frames can be read by what is to be measured");
     }
@@ -123,7 +129,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// What each kind of frame in vectors costs.
 pub(crate) fn costs(codec: &dyn Codec, files: &[VectorFile], duration: Duration) -> Vec<Cost> {
     let frames = samples(files);
-    let costs = frames.iter().map(|frame| measure(codec, frame, duration));
+    let costs = frames
+        .iter()
+        .filter_map(|frame| measure(&[codec], frame, duration));
     costs.flatten().collect()
 }
 
@@ -157,101 +165,53 @@ fn samples(files: &[VectorFile]) -> Vec<Sample> {
     samples
 }
 
-/// The best of many rounds over a buffer of equal frames; `None` if the codec cannot read them.
-fn measure(codec: &dyn Codec, sample: &Sample, duration: Duration) -> Option<Cost> {
-    let limits = Limits::default();
-    let copies = (BUFFER_BYTES_MAX / sample.bytes.len().max(1)).clamp(1, FRAMES as usize);
-    let buffer = sample.bytes.repeat(copies);
-    let mut heads = Vec::with_capacity(copies);
-    let mut scan = || {
-        heads.clear();
-        let mut state = ScanState::default();
-        let scanned = codec.scan(sample.side, &limits, &mut state, &buffer, &mut heads);
-        black_box(scanned.is_ok() && heads.len() == copies)
-    };
-    if !scan() {
-        return None;
-    }
-    let per_frame = |best: f64| best * 1e9 / f64::from(u32::try_from(copies).unwrap_or(1));
-    let scan_best = best(duration / 2, || {
-        scan();
-    });
-    let first = *heads.first()?;
-    let asked = remembered(codec, &first, &sample.bytes);
-    let id = new_id(codec, sample.side, &first, &asked);
-    let rewrite = Rewrite {
-        id,
-        deadline_ms: None,
-    };
-    let mut out = Vec::with_capacity(buffer.len().saturating_mul(2));
-    let emit_best = best(duration / 2, || {
-        out.clear();
-        for head in &heads {
-            let from = head.start as usize;
-            let to = from.saturating_add(head.frame_bytes as usize);
-            let frame = buffer.get(from..to).unwrap_or_default();
-            let _copied = black_box(codec.emit(sample.side, head, frame, &rewrite, &mut out));
+/// What the frame costs each codec; `None` if one of them cannot read it.
+fn measure(codecs: &[&dyn Codec], sample: &Sample, duration: Duration) -> Option<Vec<Cost>> {
+    let works = codecs.iter().map(|codec| Work::of(*codec, sample));
+    let mut works = works.collect::<Option<Vec<Work<'_>>>>()?;
+    let passes = works.iter_mut().map(Work::passes).max()?;
+    let share = u32::try_from(codecs.len()).unwrap_or(1);
+    let until = Instant::now() + duration.saturating_mul(share);
+    let mut rounds = 0;
+    while rounds < ROUNDS_MIN || Instant::now() < until {
+        let first = works.len().min(rounds % 2);
+        let (later, sooner) = works.split_at_mut(first);
+        for work in sooner.iter_mut().chain(later) {
+            work.round(passes);
         }
-    });
-    Some(Cost {
-        name: sample.name.clone(),
-        side: sample.side,
-        kind: sample.kind,
-        bytes: sample.bytes.len(),
-        scan: per_frame(scan_best),
-        emit: per_frame(emit_best),
-    })
-}
-
-fn remembered(codec: &dyn Codec, head: &Head, frame: &[u8]) -> Asked {
-    let mut asked = Asked::default();
-    codec.remember(head, frame, &mut asked);
-    asked
-}
-
-/// What the mesh would put into the frame: a lane's id into requests, the caller's into answers.
-fn new_id<'a>(codec: &dyn Codec, side: Side, head: &Head, asked: &'a Asked) -> NewId<'a> {
-    match codec.traits().ids {
-        Some(ids) if !head.id.is_empty() && !head.exclusive => match side {
-            Side::Downstream => NewId::Wire(ids.wire_last),
-            Side::Upstream => NewId::Callers(asked),
-        },
-        _ => NewId::Keep,
+        rounds += 1;
     }
+    Some(works.iter_mut().map(Work::cost).collect())
 }
 
-/// The shortest of the rounds that fit into the duration, in seconds; at least three.
-fn best(duration: Duration, mut round: impl FnMut()) -> f64 {
-    let until = Instant::now() + duration;
-    let mut best = f64::MAX;
-    let mut rounds = 0u32;
-    while rounds < 3 || Instant::now() < until {
-        let began = Instant::now();
-        round();
-        best = best.min(began.elapsed().as_secs_f64());
-        rounds = rounds.saturating_add(1);
-    }
-    best
+/// What the mesh asks of a frame beside its head.
+fn asking(kind: Kind) -> &'static str {
+    if is_judged(kind) { "judge" } else { "remember" }
 }
 
-fn print(args: &Args, rows: &[(Cost, Option<Cost>)], paint: Paint) {
-    say_line(&paint.faint("nanoseconds per frame: the best of many rounds over 64 equal frames"));
-    for (cost, other) in rows {
-        say_line(&format!("{}: {cost}", paint.strong(&args.protocol)));
-        if let (Some(other), Some(name)) = (other, &args.other) {
-            say_line(&format!("{}: {other}", paint.strong(name)));
+fn print(args: &Args, rows: &[Vec<Cost>], paint: Paint) {
+    say_line(&paint.faint(
+        "nanoseconds per frame: the median of many rounds over 64 equal frames, taken in turns",
+    ));
+    for costs in rows {
+        let names = [Some(&args.protocol), args.other.as_ref()];
+        for (cost, name) in costs.iter().zip(names.into_iter().flatten()) {
+            say_line(&format!("{}: {cost}", paint.strong(name)));
+        }
+        if let ([cost, other], Some(name)) = (costs.as_slice(), &args.other) {
             let ratio = cost.nanoseconds() / other.nanoseconds();
             say_line(&format!("  {} costs {ratio:.2} of {name}", args.protocol));
         }
     }
 }
 
-fn object(args: &Args, rows: &[(Cost, Option<Cost>)]) -> serde_json::Value {
+fn object(args: &Args, rows: &[Vec<Cost>]) -> serde_json::Value {
     let frames: Vec<_> = rows
         .iter()
-        .map(
-            |(cost, other)| json!({ "cost": cost.json(), "other": other.as_ref().map(Cost::json) }),
-        )
+        .map(|costs| {
+            let mut costs = costs.iter().map(Cost::json);
+            json!({ "cost": costs.next(), "other": costs.next() })
+        })
         .collect();
     json!({ "protocol": args.protocol, "other": args.other, "frames": frames })
 }
