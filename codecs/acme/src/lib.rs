@@ -94,7 +94,7 @@ impl Codec for Acme {
 
     fn sniff(&self, prefix: &[u8]) -> Sniff {
         match outline(&Limits::default(), prefix) {
-            Ok(head) if matches!(head.kind, Kind::Answer | Kind::Pong) => Sniff::No,
+            Ok(outline) if matches!(outline.kind, Kind::Answer | Kind::Pong) => Sniff::No,
             Ok(_) => Sniff::Yes,
             Err(Hold::Need(bytes)) => Sniff::Need(bytes),
             Err(Hold::Wrong(..)) => Sniff::No,
@@ -112,14 +112,21 @@ impl Codec for Acme {
         let mut at = 0usize;
         loop {
             let rest = bytes.get(at..).unwrap_or_default();
-            let head = outline(limits, rest).and_then(|head| whole_or_cut(head, limits, rest));
-            match head {
-                Ok(head) => {
+            let found = outline(limits, rest)
+                .and_then(|outline| Ok((outline, head_bytes(outline.frame_bytes, limits, rest)?)));
+            match found {
+                Ok((outline, head_bytes)) => {
                     heads.push(Head {
                         start: u32::try_from(at).unwrap_or(u32::MAX),
-                        ..head
+                        frame_bytes: outline.frame_bytes,
+                        head_bytes,
+                        id: Span::new(6, 4),
+                        id_value: outline.id.into(),
+                        kind: outline.kind,
+                        cut: Cut::Cuttable,
+                        ..Head::default()
                     });
-                    at = at.saturating_add(head.frame_bytes as usize);
+                    at = at.saturating_add(outline.frame_bytes as usize);
                 }
                 Err(Hold::Need(need)) => {
                     return Ok(Scanned {
@@ -248,9 +255,17 @@ enum Hold {
     Wrong(usize, Cow<'static, str>),
 }
 
+/// What the header says.
+#[derive(Clone, Copy)]
+struct Outline {
+    frame_bytes: u32,
+    kind: Kind,
+    id: u32,
+}
+
 /// Extent, kind and id of the frame at the beginning of `rest`.
 #[inline]
-fn outline(limits: &Limits, rest: &[u8]) -> Result<Head, Hold> {
+fn outline(limits: &Limits, rest: &[u8]) -> Result<Outline, Hold> {
     let Some(magic) = rest.get(..MAGIC.len()) else {
         return Err(Hold::Need(MAGIC.len()));
     };
@@ -263,8 +278,7 @@ fn outline(limits: &Limits, rest: &[u8]) -> Result<Head, Hold> {
     let size = u32_at(header, SIZE_AT).unwrap_or_default();
     let frame_bytes = size.saturating_add(FRAME_BYTES_FIXED);
     if frame_bytes < FRAME_BYTES_MIN || frame_bytes > limits.frame_bytes_max {
-        let reason = format!("a frame of {frame_bytes} bytes");
-        return Err(Hold::Wrong(SIZE_AT, reason.into()));
+        return Err(out_of_bounds(frame_bytes));
     }
     let kind = match header.get(KIND_AT) {
         Some(0) => Kind::Request,
@@ -274,34 +288,36 @@ fn outline(limits: &Limits, rest: &[u8]) -> Result<Head, Hold> {
         Some(4) => Kind::Pong,
         _ => return Err(Hold::Wrong(KIND_AT, "an unknown kind of frame".into())),
     };
-    Ok(Head {
+    Ok(Outline {
         frame_bytes,
         kind,
-        id: Span::new(6, 4),
-        id_value: u32_at(header, ID_AT).unwrap_or_default().into(),
-        cut: Cut::Cuttable,
-        ..Head::default()
+        id: u32_at(header, ID_AT).unwrap_or_default(),
     })
+}
+
+#[cold]
+fn out_of_bounds(frame_bytes: u32) -> Hold {
+    Hold::Wrong(SIZE_AT, format!("a frame of {frame_bytes} bytes").into())
 }
 
 /// How much of the frame is its head: all of it, unless it is long enough to be cut through.
 #[inline]
-fn whole_or_cut(mut head: Head, limits: &Limits, rest: &[u8]) -> Result<Head, Hold> {
-    let whole = rest.len() >= head.frame_bytes as usize;
-    head.head_bytes = head.frame_bytes;
-    if head.frame_bytes <= limits.cut_through_bytes {
+fn head_bytes(frame_bytes: u32, limits: &Limits, rest: &[u8]) -> Result<u32, Hold> {
+    let whole = rest.len() >= frame_bytes as usize;
+    if frame_bytes <= limits.cut_through_bytes {
         return if whole {
-            Ok(head)
+            Ok(frame_bytes)
         } else {
-            Err(Hold::Need(head.frame_bytes as usize))
+            Err(Hold::Need(frame_bytes as usize))
         };
     }
-    let end = limits.head_bytes_max.min(head.frame_bytes) as usize;
+    let end = limits.head_bytes_max.min(frame_bytes) as usize;
     let body = body_at(rest, end)?;
-    if !whole {
-        head.head_bytes = u32::try_from(body).unwrap_or(u32::MAX);
-    }
-    Ok(head)
+    Ok(if whole {
+        frame_bytes
+    } else {
+        u32::try_from(body).unwrap_or(u32::MAX)
+    })
 }
 
 /// Where the payload begins, which must be at or before `end`.

@@ -83,28 +83,15 @@ impl Program {
     ) -> Result<Scanned, Malformed> {
         let bytes_max = limits.frame_bytes_max.min(limits.cut_through_bytes);
         let glance = self.glance.as_ref();
-        let glance = glance.filter(|glance| glance.head_bytes <= limits.head_bytes_max);
+        let glance = glance.filter(|glance| {
+            glance.head_bytes <= limits.head_bytes_max && glance.frame_bytes_min <= bytes_max
+        });
         let mut at = 0usize;
         loop {
-            let rest = bytes.get(at..).unwrap_or_default();
-            if let Some(glance) = glance
-                && let Some(seen) = glance.at(side, bytes_max, rest)
-                && let Ok(start) = u32::try_from(at)
-            {
-                heads.push(Head {
-                    start,
-                    frame_bytes: seen.frame_bytes,
-                    head_bytes: seen.frame_bytes,
-                    id: glance.id_span,
-                    id_value: seen.id_value,
-                    kind: seen.kind,
-                    cut: self.cut(),
-                    notes: [note_of(side), 0, 0, 0],
-                    ..Head::default()
-                });
-                at = at.saturating_add(seen.frame_bytes as usize);
-                continue;
+            if let Some(glance) = glance {
+                at = glance.all((side, bytes_max), bytes, at, heads);
             }
+            let rest = bytes.get(at..).unwrap_or_default();
             let held = |need: usize| Scanned {
                 consumed: at,
                 need: need.max(rest.len().saturating_add(1)),

@@ -1,6 +1,6 @@
 //! What can be read at once, found when the whole description is known.
 
-use weft_codec::{Side, Span};
+use weft_codec::{Head, Side, Span};
 
 use crate::ask::MILLISECOND;
 use crate::number::Number;
@@ -13,8 +13,10 @@ use crate::scan::{by_direction, kind_of};
 /// the bytes of the first look, or not in bytes of which a slot can be made.
 pub(super) fn glance(program: &Program, quick: &Quick) -> Option<Glance> {
     let (magic, magic_mask) = first_constants(program)?;
-    let (length, more, fewer) = match &quick.length {
-        None => (None, 0, 0),
+    let (length, plus) = match &quick.length {
+        None => (Slot::ZERO, u64::from(program.frame_bytes_min)),
+        // One of eight bytes could be so large that the frame's bytes seem few.
+        Some(length) if length.number.bytes() == 8 => return None,
         Some(length) => {
             let at = u64::from(length.place.bytes);
             let base = match length.base {
@@ -24,7 +26,9 @@ pub(super) fn glance(program: &Program, quick: &Quick) -> Option<Glance> {
                 Base::Body(_) => return None,
             };
             let slot = Slot::new(length.place.bytes, length.number)?;
-            (Some(slot), length.more.checked_add(base)?, length.fewer)
+            let small = |bytes: u64| u32::try_from(bytes).ok().map(u64::from);
+            let more = small(length.more.checked_add(base)?)?;
+            (slot, more.wrapping_sub(small(length.fewer)?))
         }
     };
     let (kind_at, of) = match &program.kinds {
@@ -51,13 +55,16 @@ pub(super) fn glance(program: &Program, quick: &Quick) -> Option<Glance> {
         magic,
         magic_mask,
         length,
-        more,
-        fewer,
+        plus,
         frame_bytes_min,
         kind_at: kind_at as usize,
         kinds,
-        id: quick.id,
-        id_span: quick.id.map_or_else(Span::default, Slot::span),
+        id: quick.id.unwrap_or(Slot::ZERO),
+        head: Head {
+            id: quick.id.map_or_else(Span::default, Slot::span),
+            cut: program.cut(),
+            ..Head::default()
+        },
     })
 }
 

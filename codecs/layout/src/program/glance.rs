@@ -1,8 +1,9 @@
 //! What most frames are: whole, right, and with all that is read of them at constant offsets.
 
-use weft_codec::{Kind, Side, Span};
+use weft_codec::{Head, Kind, Side};
 
 use super::Slot;
+use crate::scan::note_of;
 
 /// How to see extent, kind and id of such a frame at a glance. What a glance cannot take, for
 /// whatever reason, the long look judges.
@@ -13,66 +14,87 @@ pub(crate) struct Glance {
     /// The constants among the first eight bytes, and which bits of these they are.
     pub(crate) magic: u64,
     pub(crate) magic_mask: u64,
-    /// Without one a frame always has as many bytes as the fewest.
-    pub(crate) length: Option<Slot>,
-    /// Bytes that the length leaves out, and bytes that it counts too much.
-    pub(crate) more: u64,
-    pub(crate) fewer: u64,
+    /// The length, or [`Slot::ZERO`].
+    pub(crate) length: Slot,
+    /// Bytes of a frame whose length is 0, modulo 2⁶⁴: it may count more than the frame has.
+    pub(crate) plus: u64,
     pub(crate) frame_bytes_min: u32,
     /// Offset of the byte that tells the kind; any, if no byte does.
     pub(crate) kind_at: usize,
     /// By the side that sent it and the value of that byte.
     pub(crate) kinds: Box<[[Option<Kind>; 256]; 2]>,
-    pub(crate) id: Option<Slot>,
-    pub(crate) id_span: Span,
+    /// The id, or [`Slot::ZERO`].
+    pub(crate) id: Slot,
+    /// What is alike in the heads of all frames.
+    pub(crate) head: Head,
 }
 
 /// What was seen.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Seen {
-    pub(crate) frame_bytes: u32,
-    pub(crate) kind: Kind,
-    pub(crate) id_value: u64,
+struct Seen {
+    frame_bytes: u32,
+    kind: Kind,
+    id_value: u64,
 }
 
 impl Glance {
-    /// The frame at the beginning of `rest`, if it is one that has from the fewest to
-    /// `bytes_max` bytes, all of which are there.
-    #[inline(always)]
-    pub(crate) fn at(&self, side: Side, bytes_max: u32, rest: &[u8]) -> Option<Seen> {
-        let first = u64::from_be_bytes(*rest.first_chunk()?);
-        let frame_bytes = match self.length {
-            Some(length) => {
-                let counted = length.read(rest)?.saturating_add(self.more);
-                u32::try_from(counted.saturating_sub(self.fewer)).ok()?
-            }
-            None => self.frame_bytes_min,
+    /// Pushes the heads of all frames from `at` on that can be seen at a glance, of `bytes_max`
+    /// bytes at most, and gives the offset behind them.
+    #[inline(never)]
+    pub(crate) fn all(
+        &self,
+        (side, bytes_max): (Side, u32),
+        bytes: &[u8],
+        mut at: usize,
+        heads: &mut Vec<Head>,
+    ) -> usize {
+        let [from_client, from_server] = &*self.kinds;
+        let (kinds, note) = match side {
+            Side::Downstream => (from_client, note_of(Side::Downstream)),
+            Side::Upstream => (from_server, note_of(Side::Upstream)),
         };
-        let fits = frame_bytes >= self.frame_bytes_min && frame_bytes <= bytes_max;
-        if first & self.magic_mask != self.magic || !fits || rest.len() < frame_bytes as usize {
+        let room = u64::from(bytes_max.saturating_sub(self.frame_bytes_min));
+        while let Some(rest) = bytes.get(at..)
+            && let Some(seen) = self.at(kinds, room, rest)
+            && let Ok(start) = u32::try_from(at)
+        {
+            heads.push(Head {
+                start,
+                frame_bytes: seen.frame_bytes,
+                head_bytes: seen.frame_bytes,
+                id_value: seen.id_value,
+                kind: seen.kind,
+                notes: [note, 0, 0, 0],
+                ..self.head
+            });
+            at = at.saturating_add(seen.frame_bytes as usize);
+        }
+        at
+    }
+
+    /// The frame at the beginning of `rest`, if it is one that has at most so many bytes more than
+    /// the fewest, all of which are there.
+    #[inline(always)]
+    fn at(&self, kinds: &[Option<Kind>; 256], room: u64, rest: &[u8]) -> Option<Seen> {
+        let first = u64::from_be_bytes(*rest.first_chunk()?);
+        let frame_bytes = self.length.read(rest)?.wrapping_add(self.plus);
+        let above = frame_bytes.wrapping_sub(u64::from(self.frame_bytes_min));
+        if first & self.magic_mask != self.magic || above > room {
             return None;
         }
-        let [from_client, from_server] = &*self.kinds;
-        let kinds = match side {
-            Side::Downstream => from_client,
-            Side::Upstream => from_server,
-        };
-        let kind = kinds.get(usize::from(*rest.get(self.kind_at)?))?;
-        let id_value = match self.id {
-            Some(id) => id.read(rest)?,
-            None => 0,
-        };
+        let frame = rest.get(..usize::try_from(frame_bytes).ok()?)?;
+        let kind = kinds.get(usize::from(*frame.get(self.kind_at)?))?;
         Some(Seen {
-            frame_bytes,
+            frame_bytes: u32::try_from(frame_bytes).ok()?,
             kind: (*kind)?,
-            id_value,
+            id_value: self.id.read(frame)?,
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use weft_codec::{Head, Limits, Malformed, ScanState, Scanned};
+    use weft_codec::{Limits, Malformed, ScanState, Scanned};
 
     use super::*;
     use crate::program::Program;
@@ -123,6 +145,10 @@ mod tests {
             head_bytes_max: 9,
             ..tight
         };
+        let tiny = Limits {
+            frame_bytes_max: 9,
+            ..tight
+        };
         for text in [ACME, LENGTH_ID] {
             let quick = program(text);
             assert!(quick.glance.is_some());
@@ -138,7 +164,7 @@ mod tests {
                     bytes[at] = value;
                     bytes.truncate(whole.len() - usize::from(value) % 7 * 2);
                     for side in [Side::Downstream, Side::Upstream] {
-                        for limits in [Limits::default(), tight, tighter] {
+                        for limits in [Limits::default(), tight, tighter, tiny] {
                             let found = scanned(&quick, side, &limits, &bytes);
                             assert_eq!(found, scanned(&long, side, &limits, &bytes));
                             seen += found.1.len();

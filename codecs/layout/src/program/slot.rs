@@ -12,7 +12,7 @@ use crate::number::{Form, Number};
 pub(crate) struct Slot {
     /// Offset of its first byte.
     at: u32,
-    /// Bytes on the wire, 1 to 8.
+    /// Bytes on the wire, 1 to 8; 0 of [`Self::ZERO`].
     width: u8,
     /// Whether the least significant byte comes first.
     little: bool,
@@ -25,6 +25,16 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
+    /// A slot whose value is always 0.
+    pub(crate) const ZERO: Self = Self {
+        at: 0,
+        width: 0,
+        little: false,
+        window: 0,
+        below: 0,
+        max: 0,
+    };
+
     /// The slot of `number` at `at`; `None` for one that is not unsigned or varies in width.
     pub(crate) fn new(at: u32, number: Number) -> Option<Self> {
         if !number.is_fixed() || number.form != Form::Unsigned {
@@ -65,7 +75,7 @@ impl Slot {
         Span::new(self.at, u32::from(self.width))
     }
 
-    /// Its bytes, 1 to 8.
+    /// Its bytes, 1 to 8; 0 of [`Self::ZERO`].
     #[inline]
     pub(crate) fn bytes(self) -> usize {
         usize::from(self.width)
