@@ -140,11 +140,13 @@ impl Engine {
                 Some((*members.get(first)?, *members.get(second)?))
             });
             if let Some((first, second)) = drawn
-                && self.is_available(first)
-                && self.is_available(second)
+                && let Some(one) = self.instances.get(first)
+                && let Some(other) = self.instances.get(second)
+                && one.is_available()
+                && other.is_available()
             {
-                let cheaper = self.cheaper(first, second);
-                return self.pick(cheaper);
+                let is_cheaper = other.cost(now) < one.cost(now);
+                return self.pick(if is_cheaper { second } else { first });
             }
         }
         let candidates = self.candidates(choosing);
@@ -163,10 +165,8 @@ impl Engine {
     fn cheaper(&self, first: InstanceKey, second: InstanceKey) -> InstanceKey {
         let now = self.now.monotonic;
         let cost = |key: InstanceKey| {
-            self.instances.get(key).map_or(f64::MAX, |run| {
-                run.latency.cost_ns(now) * f64::from(run.in_flight + 1)
-                    / f64::from(run.instance.weight.max(1))
-            })
+            let run = self.instances.get(key);
+            run.map_or(f64::MAX, |run| run.cost(now))
         };
         if cost(second) < cost(first) {
             second

@@ -58,8 +58,8 @@ impl Engine {
             .instances
             .get_mut(instance)
             .map_or((false, false), |run| {
-                let pool = run.pool_or_new(pool.class, pool.facets.as_ref());
-                (pool.queue.is_empty(), pool.detour)
+                let pool = run.pool(pool.class, pool.facets.as_ref());
+                pool.map_or((true, false), |pool| (pool.queue.is_empty(), pool.detour))
             });
         let affine = incoming
             .listener
@@ -170,11 +170,16 @@ impl Engine {
                 }
             }
         }
-        let (in_flight, lane) = best?;
-        if in_flight > 0 {
-            self.open_if_stuck(pool, lane);
+        let (in_flight, picked) = best?;
+        if in_flight > 0
+            && self
+                .lanes
+                .get(picked)
+                .is_some_and(|lane| lane.may_be_stuck(now))
+        {
+            self.open_if_stuck(pool, picked);
         }
-        Some(lane)
+        Some(picked)
     }
 
     /// The lane of this pool that carries an older exchange of the same in-order client.

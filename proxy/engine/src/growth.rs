@@ -29,6 +29,7 @@ const GAIN: f64 = 1.05;
 const REST: Duration = Duration::from_secs(5);
 /// A lane that answered nothing for twice its usual latency and this is stuck.
 const STUCK: Duration = Duration::from_millis(5);
+/// The same for a lane whose usual latency is not known.
 const STUCK_UNKNOWN: Duration = Duration::from_millis(30);
 
 /// What an answer told about its lane and instance.
@@ -38,6 +39,14 @@ pub(crate) struct Learnt {
     pub(crate) serial: bool,
     /// A window is over; the lane was under pressure or not.
     pub(crate) judge: Option<bool>,
+}
+
+impl Lane {
+    /// Whether it has answered nothing for so long that [`Engine::open_if_stuck`] is to look.
+    #[inline]
+    pub(crate) fn may_be_stuck(&self, now: Nanos) -> bool {
+        now.since(self.progress) >= STUCK.as_nanos() as u64
+    }
 }
 
 impl Engine {
