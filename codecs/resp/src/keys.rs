@@ -16,6 +16,29 @@ pub(crate) fn each<'a>(
     notes: &RequestNotes,
     each: &mut dyn FnMut(Cow<'a, [u8]>) -> bool,
 ) {
+    if let Some(only) = only(frame, notes) {
+        each(Cow::Borrowed(only));
+    } else {
+        each_word(frame, notes, each);
+    }
+}
+
+/// The key of a request that has but one and it is the second word, which the scan noted.
+#[inline]
+fn only<'a>(frame: &'a [u8], notes: &RequestNotes) -> Option<&'a [u8]> {
+    let Keys::Range { first: 1, last, .. } = command::by_number(notes.command).keys else {
+        return None;
+    };
+    let is_noted = notes.second.start > 0 && place(last, notes.words) == Some(1);
+    is_noted.then(|| notes.second.of(frame)).flatten()
+}
+
+#[inline(never)]
+fn each_word<'a>(
+    frame: &'a [u8],
+    notes: &RequestNotes,
+    each: &mut dyn FnMut(Cow<'a, [u8]>) -> bool,
+) {
     let words = Words::of(frame);
     match command::by_number(notes.command).keys {
         Keys::None => {}

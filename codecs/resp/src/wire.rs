@@ -34,21 +34,35 @@ pub(crate) enum Number {
 #[inline]
 pub(crate) fn number(frame: &[u8], at: usize) -> Result<Number, Malformed> {
     let digits = at.saturating_add(1);
-    // Almost every header has one digit or two: `$3`, CR LF.
-    if let Some([digit @ b'0'..=b'9', b'\r', b'\n']) = frame.get(digits..digits.saturating_add(3)) {
-        let value = u64::from(digit.wrapping_sub(b'0'));
-        return Ok(Number::Some(value, digits.saturating_add(3)));
+    let digit = |byte: &u8| u64::from(byte.wrapping_sub(b'0'));
+    // Almost every header has up to three digits: `$3`, CR LF.
+    match frame.get(digits..) {
+        Some([ones @ b'0'..=b'9', b'\r', b'\n', ..]) => {
+            Ok(Number::Some(digit(ones), digits.saturating_add(3)))
+        }
+        Some([tens @ b'1'..=b'9', ones @ b'0'..=b'9', b'\r', b'\n', ..]) => {
+            let value = digit(tens).wrapping_mul(10).wrapping_add(digit(ones));
+            Ok(Number::Some(value, digits.saturating_add(4)))
+        }
+        Some(
+            [
+                hundreds @ b'1'..=b'9',
+                tens @ b'0'..=b'9',
+                ones @ b'0'..=b'9',
+                b'\r',
+                b'\n',
+                ..,
+            ],
+        ) => {
+            let tens = digit(hundreds).wrapping_mul(10).wrapping_add(digit(tens));
+            let value = tens.wrapping_mul(10).wrapping_add(digit(ones));
+            Ok(Number::Some(value, digits.saturating_add(5)))
+        }
+        _ => long_number(frame, digits),
     }
-    if let Some([tens @ b'1'..=b'9', ones @ b'0'..=b'9', b'\r', b'\n']) =
-        frame.get(digits..digits.saturating_add(4))
-    {
-        let tens = u64::from(tens.wrapping_sub(b'0')).wrapping_mul(10);
-        let value = tens.wrapping_add(u64::from(ones.wrapping_sub(b'0')));
-        return Ok(Number::Some(value, digits.saturating_add(4)));
-    }
-    long_number(frame, digits)
 }
 
+#[inline(never)]
 fn long_number(frame: &[u8], digits: usize) -> Result<Number, Malformed> {
     let rest = frame.get(digits..).unwrap_or_default();
     match rest {
@@ -152,6 +166,8 @@ mod tests {
     fn lengths_are_read_to_their_line_end() {
         assert_eq!(number(b"$3\r\nabc", 0), Ok(Number::Some(3, 4)));
         assert_eq!(number(b"$16\r\nabc", 0), Ok(Number::Some(16, 5)));
+        assert_eq!(number(b"$128\r\nabc", 0), Ok(Number::Some(128, 6)));
+        assert_eq!(number(b"$907\r\nabc", 0), Ok(Number::Some(907, 6)));
         assert_eq!(number(b"*1048576\r\n", 0), Ok(Number::Some(1_048_576, 10)));
         assert_eq!(number(b"$-1\r\n", 0), Ok(Number::Null(5)));
         assert_eq!(number(b"$4294967296\r\n", 0), Ok(Number::Some(1 << 32, 13)));
