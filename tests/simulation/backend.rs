@@ -1,118 +1,19 @@
 //! Backend actors: servers with delays, orders and faults of their own. They echo the nonce
 //! and add their name.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
-use weft_codec::{Correlation, Kind};
+use weft_codec::Kind;
+
+mod plan;
+mod trust;
+pub(crate) use plan::{BackendPlan, Serving};
 
 use crate::message::{Dialect, Message, Status};
 use crate::network::{Notice, Owner, Port, Socket};
-use crate::plan::MS;
-use crate::stream::{Pace, Stream};
+use crate::stream::Stream;
 use crate::world::Core;
-
-/// In which order a server works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Serving {
-    /// Everything at once, answers as they are ready.
-    Concurrent,
-    /// Everything at once, answers in order.
-    InOrder,
-    /// One request at a time on each connection, and pings in their turn.
-    Serial,
-}
-
-/// What a backend is like.
-#[derive(Clone, Debug)]
-pub(crate) struct BackendPlan {
-    /// How it works.
-    pub(crate) serving: Serving,
-    /// Nanoseconds for one request, from … to.
-    pub(crate) delay: (u64, u64),
-    /// Per thousand requests that take `tail` nanoseconds instead.
-    pub(crate) tail_permille: u32,
-    /// From … to.
-    pub(crate) tail: (u64, u64),
-    /// Filler bytes of answers, from … to.
-    pub(crate) body: (u32, u32),
-    /// Per thousand answers of `large` filler bytes.
-    pub(crate) large_permille: u32,
-    /// From … to.
-    pub(crate) large: (u32, u32),
-    /// Answers are as large as their requests.
-    pub(crate) echoes: bool,
-    /// Per thousand answers that come in several frames.
-    pub(crate) more_permille: u32,
-    /// Per thousand requests that are never answered.
-    pub(crate) never_permille: u32,
-    /// Per thousand answers that are the application's error.
-    pub(crate) error_permille: u32,
-    /// Per thousand answers `not executed`.
-    pub(crate) not_executed_permille: u32,
-    /// Per thousand answers `overload`.
-    pub(crate) overload_permille: u32,
-    /// Per thousand answers that are sent twice.
-    pub(crate) repeat_permille: u32,
-    /// Per thousand answers after which one comes that nobody asked for.
-    pub(crate) unknown_permille: u32,
-    /// Per thousand one-ways that are answered.
-    pub(crate) one_way_permille: u32,
-    /// Per thousand requests at which it sends a ping of its own.
-    pub(crate) ping_permille: u32,
-    /// Per thousand requests that make it close the connection at once.
-    pub(crate) poison_permille: u32,
-    /// It closes a connection after so many answers; 0 is never.
-    pub(crate) closes_every: u32,
-    /// It closes with a reset.
-    pub(crate) rude: bool,
-    /// It says go-away some answers before it closes.
-    pub(crate) says_go_away: bool,
-    /// It reads nothing while it has something to write.
-    pub(crate) blocking_writes: bool,
-    /// It greets.
-    pub(crate) greets: bool,
-    /// How it reads.
-    pub(crate) pace: Pace,
-    /// It takes no connections at the beginning.
-    pub(crate) born_dead: bool,
-}
-
-impl BackendPlan {
-    /// A quick one that works as the protocol says.
-    pub(crate) fn for_correlation(correlation: Correlation) -> Self {
-        Self {
-            serving: match correlation {
-                Correlation::ById | Correlation::Exclusive => Serving::Concurrent,
-                _ => Serving::InOrder,
-            },
-            delay: (MS / 10, 2 * MS),
-            tail_permille: 0,
-            tail: (50 * MS, 100 * MS),
-            body: (0, 64),
-            large_permille: 0,
-            large: (100_000, 300_000),
-            echoes: false,
-            more_permille: 0,
-            never_permille: 0,
-            error_permille: 0,
-            not_executed_permille: 0,
-            overload_permille: 0,
-            repeat_permille: 0,
-            unknown_permille: 0,
-            one_way_permille: 0,
-            ping_permille: 0,
-            poison_permille: 0,
-            closes_every: 0,
-            rude: false,
-            says_go_away: false,
-            blocking_writes: false,
-            greets: false,
-            pace: Pace::default(),
-            born_dead: false,
-        }
-    }
-}
 
 #[derive(Debug)]
 struct Job {
@@ -130,6 +31,10 @@ struct Peer {
     next_read: u64,
     closing: bool,
     number: u64,
+    /// Ids of requests that were not answered.
+    taken: BTreeSet<(u64, Vec<u8>)>,
+    /// Who logged in.
+    user: u8,
 }
 
 /// A backend.
@@ -297,35 +202,28 @@ impl Backend {
                 };
                 return self.say(core, socket, &pong);
             }
-            Kind::Pong | Kind::Cancel | Kind::GoAway => return,
+            Kind::Pong => {
+                core.oracle.server_pings[0] += 1;
+                return;
+            }
+            Kind::Cancel => return self.cancelled(core, socket, &message),
+            Kind::GoAway => return,
             _ => {
                 let text = format!("backend {} got a {:?}", self.port, message.kind);
                 return core.oracle.wrong(text);
             }
         }
+        self.examine(core, socket, &message);
         if roll(core, self.plan.poison_permille) {
             core.oracle.executed(core.now, message.nonce, self.port);
             return self.hang_up(core, socket, self.plan.rude);
         }
-        let status = if roll(core, self.plan.not_executed_permille) {
-            Status::NotExecuted
-        } else if roll(core, self.plan.error_permille) {
-            Status::Application
-        } else if roll(core, self.plan.overload_permille) {
-            Status::Overload
-        } else {
-            Status::Ok
-        };
+        let status = self.draw_status(core);
         if status != Status::NotExecuted {
             core.oracle.executed(core.now, message.nonce, self.port);
         }
-        if roll(core, self.plan.ping_permille) {
-            let ping = Message {
-                id: core.rng.u64(0..4),
-                ..Message::empty(Kind::Ping)
-            };
-            self.say(core, socket, &ping);
-        }
+        self.speak_up(core, socket, &message);
+        self.log_in(core, socket, &message, status);
         if message.kind == Kind::OneWay && !roll(core, self.plan.one_way_permille) {
             return;
         }
@@ -333,6 +231,42 @@ impl Backend {
             return;
         }
         self.queue(core, socket, message, status);
+    }
+
+    fn draw_status(&self, core: &mut Core) -> Status {
+        let roll = |core: &mut Core, permille: u32| core.rng.u32(0..1_000) < permille;
+        if roll(core, self.plan.not_executed_permille) {
+            Status::NotExecuted
+        } else if roll(core, self.plan.error_permille) {
+            Status::Application
+        } else if roll(core, self.plan.overload_permille) {
+            Status::Overload
+        } else {
+            Status::Ok
+        }
+    }
+
+    /// Now and then it has something to say of its own: a ping, a push.
+    fn speak_up(&mut self, core: &mut Core, socket: Socket, message: &Message) {
+        let roll = |core: &mut Core, permille: u32| core.rng.u32(0..1_000) < permille;
+        if roll(core, self.plan.ping_permille) {
+            let ping = Message {
+                id: core.rng.u64(0..4),
+                ..Message::empty(Kind::Ping)
+            };
+            core.oracle.server_pings[1] += 1;
+            self.say(core, socket, &ping);
+        }
+        if roll(core, self.plan.push_permille) {
+            core.oracle.pushes[0] += 1;
+            let push = Message {
+                kind: Kind::Push,
+                id: 0,
+                id_bytes: Vec::new(),
+                ..message.answer(message.name, 9, Status::Ok)
+            };
+            self.say(core, socket, &push);
+        }
     }
 
     /// Takes work; begins it at once unless it is not its turn.
@@ -453,6 +387,7 @@ impl Backend {
             core.oracle.forged += 1;
             let forged = Message {
                 id: core.rng.u64(..),
+                id_bytes: Vec::new(),
                 nonce: u64::MAX - 1,
                 filler: 0,
                 ..answer
@@ -464,6 +399,8 @@ impl Backend {
             return;
         };
         peer.answered += 1;
+        peer.taken
+            .remove(&(job.message.id, job.message.id_bytes.clone()));
         if self.plan.says_go_away && every > 0 && peer.answered == every.saturating_sub(8).max(1) {
             let go_away = Message::empty(Kind::GoAway);
             self.say(core, socket, &go_away);

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
-use weft_codec::{Effect, Kind};
-
 mod plan;
+mod ask;
+mod hear;
 pub(crate) use plan::{ClientPlan, Ids};
 
 use crate::message::{Dialect, Message};
@@ -54,6 +54,10 @@ pub(crate) struct Client {
     pinned: bool,
     half_closed: bool,
     quit: bool,
+    /// The nonce of its login, until that is answered.
+    login: Option<u64>,
+    /// What it gave up and may still be answered, by id.
+    cancelled: BTreeMap<u64, u64>,
     /// When it was done.
     pub(crate) done_at: u64,
 }
@@ -81,6 +85,8 @@ impl Client {
             pinned: false,
             half_closed: false,
             quit: false,
+            login: None,
+            cancelled: BTreeMap::new(),
             done_at: 0,
         }
     }
@@ -157,6 +163,8 @@ impl Client {
         self.pinned = false;
         self.half_closed = false;
         self.quit = false;
+        self.login = None;
+        self.cancelled.clear();
         let leaves = core.rng.u32(0..1_000) < self.plan.leaves_permille;
         self.leaves_at = if leaves {
             Some(core.rng.u64(0..=self.plan.stream_bytes()))
@@ -241,62 +249,6 @@ impl Client {
         }
     }
 
-    fn got(&mut self, core: &mut Core, message: &Message) {
-        core.trace(&[6, self.index as u64, message.nonce]);
-        let me = self.index;
-        core.say(|| {
-            let Message {
-                kind, id, nonce, ..
-            } = message;
-            format!(
-                "client {me} got {kind:?} id {id} nonce {nonce:#x} {:?}",
-                message.status
-            )
-        });
-        match message.kind {
-            Kind::Answer => {}
-            Kind::Pong => {
-                core.oracle.pings[0] += 1;
-                return;
-            }
-            Kind::Handshake => {
-                if self.phase == Phase::Greeting {
-                    self.phase = Phase::Open;
-                }
-                return;
-            }
-            Kind::Push | Kind::GoAway => return,
-            _ => {
-                let text = format!("client {} got a {:?}", self.index, message.kind);
-                return core.oracle.wrong(text);
-            }
-        }
-        let slot = if self.plan.in_order { 0 } else { message.id };
-        let waiting = self.pending.get_mut(&slot);
-        if message.more {
-            let expected = waiting.and_then(|queue| queue.front().copied());
-            if expected != Some(message.nonce) {
-                core.oracle.wrong(format!(
-                    "CROSS-TALK: a piece for {expected:x?} carries {:#x}",
-                    message.nonce
-                ));
-            }
-            return;
-        }
-        let Some(expected) = waiting.and_then(VecDeque::pop_front) else {
-            let text = format!(
-                "client {} got an answer to nothing: {message:?}",
-                self.index
-            );
-            return core.oracle.wrong(text);
-        };
-        self.in_flight -= 1;
-        core.oracle.answered(core.now, expected, message);
-        if self.plan.patience > 0 {
-            self.timer(core, self.plan.patience, TIMER_PATIENCE);
-        }
-    }
-
     /// Issues what it may, writes what it can, and sees whether it is finished.
     fn pump(&mut self, core: &mut Core) {
         let Some(socket) = self.socket else { return };
@@ -358,7 +310,8 @@ impl Client {
     }
 
     fn may_issue(&mut self, core: &mut Core) -> bool {
-        if self.quit || self.issued >= self.plan.requests || self.in_flight >= self.plan.depth {
+        let busy = self.in_flight >= self.plan.depth || self.login.is_some();
+        if self.quit || self.issued >= self.plan.requests || busy {
             return false;
         }
         if self.stream.unsent() > 256 << 10 {
@@ -372,104 +325,10 @@ impl Client {
         true
     }
 
-    fn issue(&mut self, core: &mut Core) {
-        let roll = |core: &mut Core, permille: u32| core.rng.u32(0..1_000) < permille;
-        let plan = self.plan.clone();
-        let one_way = roll(core, plan.one_way_permille);
-        let idempotent = !roll(core, plan.once_permille);
-        let effect = self.effect(core, one_way);
-        // What changes the connection is repeated on every new lane.
-        let repeatable = idempotent || effect == Effect::Facet;
-        let salt = core.rng.u32(..);
-        let nonce = core
-            .oracle
-            .ask(core.now, self.index, (repeatable, one_way), salt);
-        let mask = u64::MAX
-            .checked_shr(64 - 8 * plan.id_bytes as u32)
-            .unwrap_or(0);
-        let id = mask
-            & match plan.ids {
-                Ids::Same => 1,
-                Ids::Sequential => u64::from(self.issued),
-                Ids::Random => core.rng.u64(..),
-            };
-        let range = if effect != Effect::Facet && roll(core, plan.large_permille) {
-            plan.large
-        } else {
-            plan.body
-        };
-        let message = Message {
-            kind: if one_way { Kind::OneWay } else { Kind::Request },
-            id,
-            idempotent,
-            whole: roll(core, plan.whole_permille),
-            exclusive: !one_way && roll(core, plan.exclusive_permille),
-            effect,
-            deadline_ms: if roll(core, plan.deadline_permille.0) {
-                plan.deadline_permille.1
-            } else {
-                0
-            },
-            client: self.index as u32,
-            sequence: self.issued,
-            nonce,
-            name: plan.service,
-            filler: core.rng.u32(range.0..=range.1),
-            ..Message::empty(Kind::Request)
-        };
-        if plan.id_bytes > 0 && roll(core, plan.ping_permille) {
-            core.oracle.pings[1] += 1;
-            let ping = Message {
-                id,
-                ..Message::empty(Kind::Ping)
-            };
-            self.say(&ping);
-        }
-        let me = self.index;
-        core.say(|| {
-            let Message { kind, id, effect, .. } = &message;
-            let (bytes, idempotent) = (message.filler, message.idempotent);
-            format!("client {me} asks {kind:?} id {id} nonce {nonce:#x} {effect:?} idempotent {idempotent} filler {bytes}")
-        });
-        self.issued += 1;
-        self.say(&message);
-        if one_way {
-            self.one_ways.push_back((self.queued, nonce));
-        } else {
-            let slot = if plan.in_order { 0 } else { id };
-            self.pending.entry(slot).or_default().push_back(nonce);
-            self.in_flight += 1;
-            if plan.patience > 0 && self.in_flight == 1 {
-                self.timer(core, plan.patience, TIMER_PATIENCE);
-            }
-        }
-        self.next_issue = core.now + core.rng.u64(plan.think.0..=plan.think.1);
-    }
-
     fn say(&mut self, message: &Message) {
         let before = self.stream.unsent();
         self.stream.say(&*self.dialect, message);
         self.queued += (self.stream.unsent() - before) as u64;
-    }
-
-    fn effect(&mut self, core: &mut Core, one_way: bool) -> Effect {
-        let (permille, effects) = &self.plan.effect_permille;
-        if one_way || effects.is_empty() || core.rng.u32(0..1_000) >= *permille {
-            return Effect::Stateless;
-        }
-        let mut effect = effects[core.rng.usize(0..effects.len())];
-        if self.pinned && effect != Effect::Quit {
-            effect = Effect::Unpin;
-        } else if effect == Effect::Unpin {
-            effect = Effect::Pin;
-        }
-        match effect {
-            Effect::Pin => self.pinned = true,
-            Effect::Unpin => self.pinned = false,
-            Effect::Quit => self.quit = true,
-            _ => {}
-        }
-        effect
     }
 
     /// The proxy sends no more.

@@ -10,7 +10,8 @@ use crate::message::{Dialect, Message, Read, Status, check_filler, write_filler}
 /// Bytes of a blob without its filler.
 const BLOB: usize = 19;
 
-fn write_blob(message: &Message, out: &mut Vec<u8>) {
+/// Appends what requests and answers of every dialect carry: flags, client, sequence, nonce, name, filler.
+pub(crate) fn write_blob(message: &Message, out: &mut Vec<u8>) {
     out.push(u8::from(message.status == Status::Application));
     out.extend_from_slice(&message.client.to_be_bytes());
     out.extend_from_slice(&message.sequence.to_be_bytes());
@@ -24,7 +25,8 @@ fn number(bytes: &[u8], at: usize, len: usize) -> Option<u64> {
     Some(bytes.iter().fold(0, |n, byte| n << 8 | u64::from(*byte)))
 }
 
-fn read_blob(blob: &[u8], message: &mut Message) -> Option<()> {
+/// Reads it.
+pub(crate) fn read_blob(blob: &[u8], message: &mut Message) -> Option<()> {
     if number(blob, 0, 1)? == 1 {
         message.status = Status::Application;
     }
@@ -32,7 +34,7 @@ fn read_blob(blob: &[u8], message: &mut Message) -> Option<()> {
     message.sequence = number(blob, 5, 4)? as u32;
     message.nonce = number(blob, 9, 8)?;
     message.name = number(blob, 17, 2)? as u16;
-    message.filler = (blob.len() - BLOB) as u32;
+    message.filler = blob.len().checked_sub(BLOB)? as u32;
     check_filler(message.nonce, &blob[BLOB..]).then_some(())
 }
 

@@ -4,6 +4,7 @@
 //! Modules stand in the order in which a reader needs them.
 
 mod codec;
+mod described;
 mod dialects;
 mod message;
 

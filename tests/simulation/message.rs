@@ -13,6 +13,10 @@ pub(crate) struct Message {
     pub(crate) kind: Kind,
     /// The id that it carries; 0 where the dialect has none.
     pub(crate) id: u64,
+    /// Its bytes as they were read, where they are more than a number: an answer repeats them.
+    pub(crate) id_bytes: Vec<u8>,
+    /// Whose login it relies on, where the dialect has logins; 0 is nobody's.
+    pub(crate) user: u8,
     /// Of an answer.
     pub(crate) status: Status,
     /// May be executed twice.
@@ -64,6 +68,8 @@ impl Message {
         Self {
             kind,
             id: 0,
+            id_bytes: Vec::new(),
+            user: 0,
             status: Status::Ok,
             idempotent: false,
             whole: false,
@@ -227,6 +233,8 @@ impl Dialect for SimDialect {
         let message = Message {
             kind: *kind,
             id: number(PREFIX, self.id_bytes),
+            id_bytes: Vec::new(),
+            user: 0,
             status,
             idempotent: bytes[2] & 1 != 0,
             whole: bytes[2] & 2 != 0,

@@ -92,6 +92,16 @@ pub(crate) struct Oracle {
     pub(crate) peaks: [usize; 3],
     /// Pongs that clients got, and pings that they sent.
     pub(crate) pings: [u64; 2],
+    /// The same of backends.
+    pub(crate) server_pings: [u64; 2],
+    /// Pushes that backends sent, and that clients got.
+    pub(crate) pushes: [u64; 2],
+    /// Go-aways that clients got.
+    pub(crate) go_aways: u64,
+    /// Cancels that backends got.
+    pub(crate) cancels: u64,
+    /// Logins that backends saw: more than clients made are replays.
+    pub(crate) logins: u64,
 }
 
 impl Oracle {

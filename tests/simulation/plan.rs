@@ -14,6 +14,7 @@ use weft_route::RouteTable;
 use crate::backend::BackendPlan;
 use crate::client::ClientPlan;
 use crate::codec::{Choice, SimCodec};
+use crate::described::{DescribedDialect, IdShape, layout};
 use crate::message::{Dialect, SimDialect};
 use crate::network::{Link, Owner, Port};
 use crate::oracle::Allowed;
@@ -159,6 +160,12 @@ impl Plan {
     /// The policy of the first proxy's first service.
     pub(crate) fn policy(&mut self) -> &mut Policy {
         &mut self.proxies[0].services[0].policy
+    }
+
+    /// The same protocol as a description, with ids of this shape.
+    pub(crate) fn described(choice: Choice, shape: IdShape, backends: usize) -> Self {
+        Self::new(choice, backends)
+            .speaking(layout(choice, shape), Rc::new(DescribedDialect(shape)))
     }
 
     /// The same with a real protocol.

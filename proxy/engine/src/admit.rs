@@ -221,7 +221,6 @@ impl Engine {
             answer_begun: false,
             depth: 0,
             facet: None,
-            unpins: false,
             previous: last,
             next: None,
             after,

@@ -242,7 +242,6 @@ impl Engine {
             found.idempotent = false;
             found.one_way |= tunnel;
             found.streamed = incoming.missing() > 0;
-            found.unpins = effect == Effect::Unpin && !tunnel;
         }
         self.place(exchange, lane, incoming);
         let flow = self.after_admission(key, exchange, incoming);
@@ -404,17 +403,15 @@ impl Engine {
         exchange: ExchangeKey,
         answer: Answer<'_>,
     ) {
-        let unpins = self
-            .exchanges
-            .get(exchange)
-            .is_some_and(|exchange| exchange.unpins);
         self.live_answer(key, exchange, answer);
-        let ends = unpins && !answer.head.more && answer.missing() == 0;
-        let stays = self
-            .clients
-            .get(client_key)
-            .is_none_or(|client| client.flags.session);
-        if ends && !stays {
+        // What was sent before the request that unpins may be answered after it, where answers
+        // come in any order: the lane goes with the last of them.
+        let whole = !answer.head.more && answer.missing() == 0;
+        let ends = self.clients.get(client_key).is_some_and(|client| {
+            let flags = &client.flags;
+            flags.barrier && client.in_flight == 0 && !flags.session && client.tunnel.is_none()
+        });
+        if whole && ends {
             self.unpin(client_key, key);
         }
     }

@@ -55,8 +55,6 @@ pub(crate) struct Exchange {
     pub(crate) depth: u32,
     /// The client's facets once this is answered well.
     pub(crate) facet: Option<Rc<Facets>>,
-    /// It ends the client's pinned state when it is answered.
-    pub(crate) unpins: bool,
     /// Neighbours in its client's list, oldest first.
     pub(crate) previous: Option<ExchangeKey>,
     pub(crate) next: Option<ExchangeKey>,

@@ -15,6 +15,8 @@ pub(crate) enum Ids {
     Sequential,
     /// Any.
     Random,
+    /// Any of so many: some come again while their first is in flight.
+    Few(u64),
 }
 
 /// What a client is like.
@@ -36,6 +38,10 @@ pub(crate) struct ClientPlan {
     pub(crate) in_order: bool,
     /// It waits for the server's greeting.
     pub(crate) greeted: bool,
+    /// It logs in as this user first, and relies on it ever after; 0 is nobody.
+    pub(crate) user: u8,
+    /// Per thousand requests that it cancels as soon as they are written.
+    pub(crate) cancel_permille: u32,
     /// The service that it asks for.
     pub(crate) service: u16,
     /// Filler bytes of its requests, from … to.
@@ -96,6 +102,8 @@ impl ClientPlan {
             id_bytes: choice.id_bytes,
             in_order: choice.id_bytes == 0 || choice.order == weft_codec::Order::InOrder,
             greeted: choice.greets,
+            user: 0,
+            cancel_permille: 0,
             service: 0,
             body: (0, 64),
             large_permille: 0,

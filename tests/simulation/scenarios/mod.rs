@@ -2,6 +2,7 @@
 
 mod bodies;
 mod deaths;
+mod described;
 mod ids;
 mod modes;
 mod one_way;

@@ -60,6 +60,7 @@ fn the_oracle_sees_answers_that_are_mixed_up() {
     client.ids = Ids::Same;
     let mut plan = Plan::new(choice, 1).clients(1, &client);
     plan.backends[0].serving = Serving::Concurrent;
+    plan.backends[0].strict_ids = false;
     let report = World::new(plan, 1, false).run();
     assert!(
         report
