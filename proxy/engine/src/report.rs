@@ -202,6 +202,9 @@ pub struct InstanceView {
     pub state: &'static str,
     /// Why, in words, if it is not up.
     pub reason: String,
+    /// Lanes that stand. An instance that is up and has none has not been tried since it was last
+    /// reached, or ever.
+    pub lanes: usize,
     /// Exchanges in flight.
     pub in_flight: u32,
     /// Peak-EWMA latency.

@@ -1,8 +1,10 @@
 //! The engine's tables as an operator sees them.
 
+use std::collections::BTreeMap;
+
 use crate::client::Client;
 use crate::instance::{InstanceRun, Reach};
-use crate::lane::Lane;
+use crate::lane::{Lane, LaneState};
 use crate::report::{ClientView, Counters, InstanceView, LaneView, ServiceView, Snapshot};
 use crate::{ConnId, Engine, Now};
 
@@ -57,6 +59,12 @@ impl Engine {
     }
 
     fn service_views(&self) -> Vec<ServiceView> {
+        let mut standing: BTreeMap<u64, usize> = BTreeMap::new();
+        for (_, lane) in self.lanes.iter() {
+            if lane.state != LaneState::Connecting {
+                *standing.entry(lane.instance.bits()).or_default() += 1;
+            }
+        }
         let services = self.services.iter().filter(|service| !service.gone);
         services
             .map(|service| ServiceView {
@@ -66,8 +74,8 @@ impl Engine {
                 instances: service
                     .instances
                     .iter()
-                    .filter_map(|key| self.instances.get(*key))
-                    .map(instance_view)
+                    .filter_map(|key| Some((key, self.instances.get(*key)?)))
+                    .map(|(key, run)| instance_view(run, standing.get(&key.bits()).copied()))
                     .collect(),
             })
             .collect()
@@ -87,7 +95,7 @@ fn client_view(conn: ConnId, client: &Client, now: Now) -> ClientView {
     }
 }
 
-fn instance_view(run: &InstanceRun) -> InstanceView {
+fn instance_view(run: &InstanceRun, lanes: Option<usize>) -> InstanceView {
     let (state, reason) = match run.reach {
         _ if run.instance.draining => ("draining", "draining by configuration".to_owned()),
         Reach::Up => ("up", String::new()),
@@ -102,6 +110,7 @@ fn instance_view(run: &InstanceRun) -> InstanceView {
         address: run.instance.address.to_string(),
         state,
         reason,
+        lanes: lanes.unwrap_or(0),
         in_flight: run.in_flight,
         latency: run.latency.latency(),
         ok: run.ok,

@@ -115,11 +115,15 @@ impl View {
 
 /// Adds what another worker says of the same instance.
 fn merge(total: &mut InstanceView, other: &InstanceView) {
-    // One worker that reaches it is proof enough.
-    if total.state != "up" && other.state == "up" {
+    // One worker that reaches it is proof enough; one that has no lane to it has not tried, and
+    // knows nothing.
+    let reaches = |view: &InstanceView| view.state == "up" && view.lanes > 0;
+    let untried = |view: &InstanceView| view.state == "up" && view.lanes == 0;
+    if reaches(other) || untried(total) {
         total.state = other.state;
-        total.reason.clear();
+        total.reason.clone_from(&other.reason);
     }
+    total.lanes += other.lanes;
     total.in_flight += other.in_flight;
     total.ok += other.ok;
     total.failed += other.failed;
@@ -165,5 +169,50 @@ fn add(total: &mut Counters, other: &Counters) {
 fn add_each(total: &mut [u64], other: &[u64]) {
     for (total, other) in total.iter_mut().zip(other) {
         *total += other;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(state: &'static str, lanes: usize) -> InstanceView {
+        let reason = if state == "up" { "" } else { "refused" };
+        InstanceView {
+            id: "b".to_owned(),
+            address: "127.0.0.1:9202".to_owned(),
+            state,
+            reason: reason.to_owned(),
+            lanes,
+            in_flight: 0,
+            latency: Duration::ZERO,
+            ok: 0,
+            failed: 0,
+            quantiles: [Duration::ZERO; 4],
+        }
+    }
+
+    /// What two workers say together, whichever is asked first.
+    fn together(one: &InstanceView, two: &InstanceView) -> (&'static str, String) {
+        let [mut forth, mut back] = [one.clone(), two.clone()];
+        merge(&mut forth, two);
+        merge(&mut back, one);
+        let said = (forth.state, forth.reason);
+        assert_eq!(said, (back.state, back.reason));
+        said
+    }
+
+    #[test]
+    fn an_instance_is_down_if_a_worker_found_it_so_and_no_other_holds_a_lane() {
+        let found = together(&seen("up", 0), &seen("down", 0));
+        assert_eq!(found, ("down", "refused".to_owned()));
+    }
+
+    #[test]
+    fn one_worker_with_a_lane_is_proof_that_an_instance_is_up() {
+        let up = ("up", String::new());
+        assert_eq!(together(&seen("up", 1), &seen("down", 0)), up);
+        assert_eq!(together(&seen("up", 1), &seen("up", 0)), up);
+        assert_eq!(together(&seen("up", 0), &seen("up", 0)), up);
     }
 }

@@ -117,6 +117,7 @@ fn instance(instance: &InstanceView) -> Value {
         "address": instance.address,
         "state": instance.state,
         "reason": instance.reason,
+        "lanes": instance.lanes,
         "in_flight": instance.in_flight,
         "ok": instance.ok,
         "failed": instance.failed,
