@@ -29,6 +29,8 @@ pub struct Failures {
     /// `(check, what failed)`.
     pub list: Vec<(&'static str, String)>,
     dropped: usize,
+    /// Whether checks were left out because frames do not decode as they should.
+    pub(super) left_out: bool,
 }
 
 /// How many failures of one check are kept.
@@ -57,6 +59,9 @@ impl fmt::Display for Failures {
         }
         if self.dropped > 0 {
             writeln!(f, "  and {} more", self.dropped)?;
+        }
+        if self.left_out {
+            writeln!(f, "  the other checks wait until every frame decodes")?;
         }
         Ok(())
     }

@@ -132,7 +132,7 @@ impl Vector {
 
 /// Vectors that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}:{line}:{column}: {reason}", path.display())]
+#[error("{}{}: {reason}", path.display(), place(*line, *column))]
 pub struct VectorError {
     /// The file, or the folder.
     pub path: PathBuf,
@@ -142,6 +142,15 @@ pub struct VectorError {
     pub column: usize,
     /// What is wrong, in words.
     pub reason: String,
+}
+
+/// Where in a file: nothing, if it is about the whole of it.
+fn place(line: usize, column: usize) -> String {
+    if line == 0 {
+        String::new()
+    } else {
+        format!(":{line}:{column}")
+    }
 }
 
 /// Reads every `*.ron` file of `folder`, in the order of their names.
@@ -167,7 +176,11 @@ pub fn load(folder: &Path) -> Result<Vec<VectorFile>, VectorError> {
     }
     paths.sort();
     if paths.is_empty() {
-        return Err(whole(folder, "no *.ron file is in this folder".to_owned()));
+        return Err(whole(
+            folder,
+            "no vectors are in this folder: put a file NAME.ron there, or remove the folder"
+                .to_owned(),
+        ));
     }
     let mut files = Vec::new();
     for path in paths {

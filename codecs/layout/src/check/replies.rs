@@ -350,6 +350,10 @@ impl Checker<'_> {
         };
         let path = making.path(&[Step::Field("status")]);
         let Some(status) = making.status else {
+            // One that is written and could not be understood has been complained of already.
+            if making.raw.status.is_some() {
+                return;
+            }
             self.refuse(
                 &path,
                 "the description does not say where a status stands",
