@@ -7,27 +7,31 @@
     reason = "a test that cannot go on has failed, and says why"
 )]
 
-use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+#[expect(
+    dead_code,
+    unreachable_pub,
+    reason = "each test of pages takes what it needs of this"
+)]
+mod pages;
 
-use rustix::process::{Pid, Signal, kill_process};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use pages::{Tour, blocks, curl, page, root, wait_until};
+use rustix::process::Signal;
 
 const WEFT: &str = env!("CARGO_BIN_EXE_weft");
 
 /// The pages whose paths, links and commands are tried.
-const PAGES: [&str; 4] = [
+const PAGES: [&str; 6] = [
     "README.md",
     "docs/operating.md",
     "docs/architecture.md",
     "docs/codecs.md",
+    "docs/language.md",
+    "docs/tutorial.md",
 ];
-
-/// How long anything may take here.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 #[test]
 fn each_block_of_ron_in_the_readme_is_the_file_that_it_names() {
@@ -60,7 +64,8 @@ fn every_command_on_the_pages_exists_with_its_options() {
                     assert_options(rest, &line);
                 }
                 ["cargo", "run" | "test" | "bench", rest @ ..] => assert_targets(rest, &line),
-                ["cargo", "build", "--release"] | ["kill", ..] | ["curl", ..] => {}
+                ["cargo", "build", "--release"]
+                | ["kill" | "curl" | "export" | "cp" | "cd", ..] => {}
                 [script, ..] if script.contains('/') => assert_exists(script, &line),
                 _ => panic!("a command that this test does not know: {line}"),
             }
@@ -125,149 +130,54 @@ fn every_metric_is_explained_to_operators() {
 
 #[test]
 fn the_tour_runs_as_it_is_written() {
-    let mut tour = Tour::new();
+    let mut tour = Tour::new("tour", &ADDRESSES);
+    for path in ["docs/examples/shop.ron", "protocols/length-id/protocol.ron"] {
+        tour.write(path, &page(path));
+    }
     let block = blocks(&page("README.md"), "sh tour").remove(0);
-    for line in block.lines() {
-        tour.step(line);
-    }
-    assert!(tour.proxy_drained, "the last line ends the proxy");
+    let drained = block.lines().map(|line| step(&mut tour, line)).last();
+    assert_eq!(drained, Some(true), "the last line ends the proxy");
 }
 
-/// The tour on ports that are free, with the binary under test.
-struct Tour {
-    ports: BTreeMap<&'static str, String>,
-    folder: PathBuf,
-    running: Vec<Child>,
-    proxy_drained: bool,
-}
+/// The tour's addresses; the last is the admin endpoint.
+const ADDRESSES: [&str; 4] = [
+    "127.0.0.1:7000",
+    "127.0.0.1:9001",
+    "127.0.0.1:9002",
+    "127.0.0.1:9901",
+];
 
-impl Tour {
-    fn new() -> Self {
-        let fixed = [
-            "127.0.0.1:7000",
-            "127.0.0.1:9001",
-            "127.0.0.1:9002",
-            "127.0.0.1:9901",
-        ];
-        // All at once, so that no two are the same.
-        let bound: Vec<TcpListener> = fixed
-            .iter()
-            .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
-            .collect();
-        let ports = fixed
-            .iter()
-            .zip(&bound)
-            .map(|(fixed, bound)| (*fixed, bound.local_addr().unwrap().to_string()))
-            .collect();
-        let folder = std::env::temp_dir().join(format!("weft-tour-{}", std::process::id()));
-        std::fs::create_dir_all(folder.join("docs/examples")).unwrap();
-        let protocols = folder.join("protocols/length-id");
-        std::fs::create_dir_all(&protocols).unwrap();
-        let tour = Self {
-            ports,
-            folder,
-            running: Vec::new(),
-            proxy_drained: false,
-        };
-        let config = tour.with_ports(&page("docs/examples/shop.ron"));
-        std::fs::write(tour.folder.join("docs/examples/shop.ron"), config).unwrap();
-        let description = page("protocols/length-id/protocol.ron");
-        std::fs::write(protocols.join("protocol.ron"), description).unwrap();
-        tour
-    }
-
-    fn with_ports(&self, text: &str) -> String {
-        self.ports
-            .iter()
-            .fold(text.to_owned(), |text, (fixed, free)| {
-                text.replace(fixed, free)
-            })
-    }
-
-    fn step(&mut self, line: &str) {
-        let line = self.with_ports(line).replace("--seconds 5", "--seconds 1");
-        let words: Vec<&str> = line.split_whitespace().collect();
-        match words.as_slice() {
-            ["weft", arguments @ .., "&"] => self.start(arguments),
-            ["weft", arguments @ ..] => {
-                let output = self.command(arguments).output().unwrap();
-                assert!(output.status.success(), "{line}: {output:?}");
-            }
-            ["curl", "-s", url] => {
-                let url = url.strip_prefix("http://").unwrap();
-                let (address, path) = url.split_once('/').unwrap();
-                let body = get(address.parse().unwrap(), path).unwrap();
-                assert!(body.contains("shop"), "{line}: {body}");
-            }
-            ["kill", "-HUP", "$!"] => {
-                self.signal_last(Signal::HUP);
-                let address = self.ports["127.0.0.1:9901"].parse().unwrap();
-                wait_until("the reload is in force", || {
-                    get(address, "config").is_some_and(|body| body.contains("\"in_force\": true"))
-                });
-            }
-            ["kill", "$!"] => {
-                self.signal_last(Signal::TERM);
-                let status = self.running.last_mut().unwrap().wait().unwrap();
-                self.proxy_drained = status.success();
-            }
-            _ => panic!("a step that this test does not know: {line}"),
+/// Does what a line of the tour says. Whether it drained the proxy.
+fn step(tour: &mut Tour, line: &str) -> bool {
+    let line = tour.with_ports(line).replace("--seconds 5", "--seconds 1");
+    let admin = tour.with_ports(ADDRESSES[3]);
+    let words: Vec<&str> = line.split_whitespace().collect();
+    match words.as_slice() {
+        ["weft", arguments @ .., "&"] => {
+            let at = arguments.iter().position(|word| *word == "--listen");
+            let address = at.map_or(&*admin, |at| arguments[at + 1]);
+            let address: SocketAddr = address.parse().unwrap();
+            tour.start("weft", arguments, Some(address));
         }
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(WEFT);
-        command.args(arguments).current_dir(&self.folder);
-        command
-    }
-
-    /// Starts a server and waits until it listens.
-    fn start(&mut self, arguments: &[&str]) {
-        let mut command = self.command(arguments);
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        self.running.push(child.unwrap());
-        let at = arguments.iter().position(|word| *word == "--listen");
-        let address: SocketAddr = match at {
-            Some(at) => arguments[at + 1].parse().unwrap(),
-            None => self.ports["127.0.0.1:9901"].parse().unwrap(),
-        };
-        wait_until("it listens", || TcpStream::connect(address).is_ok());
-    }
-
-    fn signal_last(&self, signal: Signal) {
-        kill_process(Pid::from_child(self.running.last().unwrap()), signal).unwrap();
-    }
-}
-
-impl Drop for Tour {
-    fn drop(&mut self) {
-        for child in &mut self.running {
-            // Those that have ended cannot be killed, and that is well.
-            let _ended = child.kill();
-            let _status = child.wait();
+        ["weft", arguments @ ..] => {
+            let output = tour.command("weft", arguments).output().unwrap();
+            assert!(output.status.success(), "{line}: {output:?}");
         }
-        let _left = std::fs::remove_dir_all(&self.folder);
+        ["curl", "-s", url] => {
+            let body = curl(url).unwrap();
+            assert!(body.contains("shop"), "{line}: {body}");
+        }
+        ["kill", "-HUP", "$!"] => {
+            tour.signal(tour.last(), Signal::HUP);
+            wait_until("the reload is in force", || {
+                let body = curl(&format!("http://{admin}/config"));
+                body.is_some_and(|body| body.contains("\"in_force\": true"))
+            });
+        }
+        ["kill", "$!"] => return tour.kill(tour.last()).success(),
+        _ => panic!("a step that this test does not know: {line}"),
     }
-}
-
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < PATIENCE, "not in time: {what}");
-        std::thread::yield_now();
-    }
-}
-
-fn get(address: SocketAddr, path: &str) -> Option<String> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    write!(
-        stream,
-        "GET /{path} HTTP/1.1\r\nHost: weft\r\nConnection: close\r\n\r\n"
-    )
-    .ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    answer.starts_with("HTTP/1.1 200").then_some(answer)
+    false
 }
 
 fn weft(arguments: &[&str]) -> Output {
@@ -357,35 +267,6 @@ fn commands(text: &str) -> Vec<String> {
     found
 }
 
-/// The texts of the fenced blocks of a kind.
-fn blocks(text: &str, kind: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut current: Option<String> = None;
-    for line in text.lines() {
-        match &mut current {
-            Some(block) if line == "```" => {
-                found.push(std::mem::take(block));
-                current = None;
-            }
-            Some(block) => {
-                block.push_str(line);
-                block.push('\n');
-            }
-            None if line == format!("```{kind}") => current = Some(String::new()),
-            None => {}
-        }
-    }
-    found
-}
-
 fn assert_exists(path: &str, place: &str) {
     assert!(root().join(path).exists(), "{place}: there is no {path}");
-}
-
-fn page(path: &str) -> String {
-    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
