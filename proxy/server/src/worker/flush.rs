@@ -8,19 +8,17 @@ use super::Worker;
 use super::socket::Phase;
 
 impl Worker {
-    /// Writes every outbox that has something new or can go on; `true` if there was one.
-    pub(super) fn flush(&mut self) -> bool {
+    /// Writes every outbox that has something new or can go on.
+    pub(super) fn flush(&mut self) {
         let mut dirty = std::mem::take(&mut self.dirty);
         self.engine.take_dirty(&mut dirty);
-        let any = !dirty.is_empty();
-        if any {
+        if !dirty.is_empty() {
             let now = self.recent();
             for conn in dirty.drain(..) {
                 self.write(now, conn);
             }
         }
         self.dirty = dirty;
-        any
     }
 
     /// Writes one outbox until it is empty or the socket is full.

@@ -161,9 +161,10 @@ impl Worker {
         }
         let mut unsettled = true;
         for _ in 0..ROUNDS_MAX {
-            let flushed = self.flush();
+            self.flush();
             let acted = self.act();
-            unsettled = flushed || acted;
+            // What was only written mostly leaves nothing to do.
+            unsettled = acted || self.engine.wants_attention() || !self.dirty.is_empty();
             if !unsettled {
                 break;
             }

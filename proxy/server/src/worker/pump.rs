@@ -28,7 +28,6 @@ impl Worker {
             socket.write_blocked = false;
             self.dirty.push(conn);
         }
-        // Once for the bytes; once more after a short read, which only registers the waker.
         while let Some(read) = self.read(conn) {
             match read {
                 Ok(0) => {
@@ -44,6 +43,10 @@ impl Worker {
                     self.give(conn, n);
                     if filled {
                         self.again.push(Token::Conn(conn));
+                        return;
+                    }
+                    // A short read has emptied the socket, as far as is known.
+                    if !self.may_read(conn) {
                         return;
                     }
                 }
@@ -68,6 +71,15 @@ impl Worker {
                 Some(read)
             }
         }
+    }
+
+    /// Whether another read is worth it; if not, the socket's waker tells when it is.
+    fn may_read(&mut self, conn: ConnId) -> bool {
+        self.sockets.get_mut(conn).is_some_and(|socket| {
+            let mut context = Context::from_waker(&socket.waker);
+            // A socket that is paused meanwhile is read again when it is resumed.
+            !socket.paused && socket.stream.poll_readable(&mut context).is_ready()
+        })
     }
 
     /// Hands the `n` bytes of the scratch buffer to the engine, which may keep the buffer.

@@ -62,6 +62,16 @@ impl Stream {
         }
     }
 
+    /// Whether there may be something to read; registers the waker if not. Asks the kernel
+    /// nothing.
+    pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        // An error is met by the read that follows.
+        match self {
+            Self::Tcp(stream) => stream.poll_read_ready(context).map(|_| ()),
+            Self::Unix(stream) => stream.poll_read_ready(context).map(|_| ()),
+        }
+    }
+
     /// Writes; registers the waker if the socket is full.
     pub(crate) fn poll_write(
         &mut self,
