@@ -16,6 +16,7 @@ mod peer;
 mod proxy;
 
 mod admin;
+mod checksum;
 mod description;
 mod drain;
 mod files;

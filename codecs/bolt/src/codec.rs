@@ -3,7 +3,7 @@
 use weft_codec::{
     Asked, Balance, CannotSay, Codec, ConnectionState, Correlation, EmitError, Field, Head,
     IdDomain, IdKind, KeyNames, Limits, Malformed, OneWayAnswers, Order, Parts, Rewrite, Say,
-    Sayings, ScanState, Scanned, Side, Sniff, Speaker, Traits, Value, Verdict,
+    Sayings, ScanState, Scanned, Side, Sniff, Speaker, Tail, Traits, Value, Verdict,
 };
 
 use crate::{asked, emit, fields, frame, layout, parts, say};
@@ -112,6 +112,10 @@ impl Codec for Bolt {
         out: &mut Vec<u8>,
     ) -> Result<(), EmitError> {
         emit::emit(head, frame, rewrite, out)
+    }
+
+    fn tail(&self, _side: Side, head: &Head, frame: &[u8], emitted: &[u8]) -> Option<Tail> {
+        frame::tail(head, frame, emitted)
     }
 
     fn say(&self, what: &Say<'_>, out: &mut Vec<u8>) -> Result<(), CannotSay> {

@@ -26,9 +26,6 @@ pub(crate) fn emit(
         NewId::Callers(asked) => Some(asked::read(asked).ok_or_else(not_the_head)?.id),
     };
     let layout = Layout::again(frame).ok_or_else(not_the_head)?;
-    if layout.crc && frame.len() != head.frame_bytes as usize {
-        return Err(not_the_head());
-    }
     let deadline = rewrite.deadline_ms.and_then(|left| {
         let left = u32::try_from(left.max(1)).ok()?;
         let said = layout.timeout(frame)?;
@@ -43,7 +40,9 @@ pub(crate) fn emit(
     if let Some(left) = deadline {
         put(copy, layout.fields_at, left.to_be_bytes());
     }
-    if layout.crc && (id.is_some() || deadline.is_some()) {
+    // That of a frame which is cut through is mended at its end, by `tail`.
+    let is_whole = frame.len() == head.frame_bytes as usize;
+    if layout.crc && is_whole && (id.is_some() || deadline.is_some()) {
         let end = copy.len().saturating_sub(CRC_BYTES as usize);
         let crc = crc_of(copy.get(..end).unwrap_or_default());
         put(copy, end, crc);

@@ -1,6 +1,6 @@
 //! Finding frames.
 
-use weft_codec::{Cut, Head, Limits, Malformed, Scanned};
+use weft_codec::{CHECKSUM_BYTES_MAX, Cut, Head, Limits, Malformed, RunningSum, Scanned, Tail};
 
 use crate::layout::{CRC_BYTES, Layout};
 
@@ -64,7 +64,9 @@ fn first(limits: &Limits, bytes: &[u8]) -> Result<Found, Malformed> {
         }
         return Ok(Found::Head(head_of(&layout, frame_bytes, frame_bytes)));
     }
-    if layout.crc || frame_bytes <= limits.cut_through_bytes {
+    // Of a frame that is cut, no byte of the checksum may be there yet.
+    let sum_at = frame_bytes.saturating_sub(if layout.crc { CRC_BYTES } else { 0 });
+    if frame_bytes <= limits.cut_through_bytes || bytes.len() > sum_at as usize {
         return Ok(Found::Need(frame_bytes as usize));
     }
     let head_bytes = layout
@@ -87,11 +89,45 @@ fn head_of(layout: &Layout, frame_bytes: u32, head_bytes: u32) -> Head {
         kind: layout.kind(),
         // The checksum stands at the end and covers the id.
         cut: if layout.crc {
-            Cut::Whole
+            Cut::ChecksumTail
         } else {
             Cut::Cuttable
         },
         ..Head::default()
+    }
+}
+
+/// What mends the checksum of a frame that is cut through.
+pub(crate) fn tail(head: &Head, frame: &[u8], emitted: &[u8]) -> Option<Tail> {
+    let sum_at = u64::from(head.frame_bytes.checked_sub(CRC_BYTES)?);
+    let covered = sum_at.checked_sub(frame.len() as u64)?;
+    let changes = head.cut == Cut::ChecksumTail && frame != emitted;
+    changes.then(|| {
+        let (came, goes) = (Crc::of(frame), Crc::of(emitted));
+        Tail::new(came, goes, covered, CRC_BYTES as usize)
+    })
+}
+
+/// CRC-32 as bytes are added.
+#[derive(Debug)]
+struct Crc(crc32fast::Hasher);
+
+impl Crc {
+    fn of(bytes: &[u8]) -> Box<Self> {
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(bytes);
+        Box::new(Self(hasher))
+    }
+}
+
+impl RunningSum for Crc {
+    fn add(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn wire_bytes(&self) -> [u8; CHECKSUM_BYTES_MAX] {
+        let [a, b, c, d] = self.0.clone().finalize().to_be_bytes();
+        [a, b, c, d, 0, 0, 0, 0]
     }
 }
 

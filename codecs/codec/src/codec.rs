@@ -2,7 +2,7 @@
 
 use crate::{
     Asked, CannotSay, EmitError, Field, Head, Limits, Malformed, Parts, Rewrite, Say, ScanState,
-    Scanned, Side, Sniff, Traits, Value, Verdict,
+    Scanned, Side, Sniff, Tail, Traits, Value, Verdict,
 };
 
 /// Reads and patches the frames of one protocol.
@@ -30,8 +30,9 @@ pub trait Codec: Send + Sync + std::fmt::Debug {
     ///
     /// `bytes` begins at a frame boundary; `state` is what the last scan of the same, then
     /// unfinished, frame left. Whole frames are reported; a frame longer than
-    /// [`Limits::cut_through_bytes`] that is [`crate::Cut::Cuttable`] is reported as soon as its
-    /// head is there, as the last one, with `frame_bytes` past the end of `bytes`. A frame is
+    /// [`Limits::cut_through_bytes`] that is not [`crate::Cut::Whole`] is reported as soon as its
+    /// head is there, as the last one, with `frame_bytes` past the end of `bytes`; one that is
+    /// [`crate::Cut::ChecksumTail`] only while no byte of the checksum is there. A frame is
     /// never reported twice: the caller drops [`Scanned::consumed`] bytes before it calls again.
     ///
     /// # Errors
@@ -76,7 +77,8 @@ pub trait Codec: Send + Sync + std::fmt::Debug {
 
     /// Appends `frame` to `out` with the edits of `rewrite`: in one pass, with nested lengths,
     /// padding and checksums mended. Of a cut-through frame `frame` holds only the bytes that
-    /// have come, at least the head; the caller passes the others on as they are.
+    /// have come, at least the head; the caller passes the others on as they are, or through
+    /// [`Codec::tail`].
     ///
     /// An answer of which nothing is appended is kept back, what is still to come of it too: its
     /// caller asked to hear of something else only. It ends its exchange all the same.
@@ -91,6 +93,13 @@ pub trait Codec: Send + Sync + std::fmt::Debug {
         rewrite: &Rewrite<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), EmitError>;
+
+    /// What mends the checksum at the end of a [`crate::Cut::ChecksumTail`] frame that is cut
+    /// through: `frame` is what [`Codec::emit`] was given of it, `emitted` what that appended.
+    /// `None` where the checksum need not change, or where such a frame is never cut.
+    fn tail(&self, _side: Side, _head: &Head, _frame: &[u8], _emitted: &[u8]) -> Option<Tail> {
+        None
+    }
 
     /// Appends the bytes of `what` to `out`; nothing of an answer that its caller does not want to
     /// hear.

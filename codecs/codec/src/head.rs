@@ -99,7 +99,10 @@ pub enum Kind {
 pub enum Cut {
     /// Everything that is read or patched stands in the head.
     Cuttable,
-    /// It must be complete first: keys or checksums at the end.
+    /// The same, but it ends in a checksum of what stands before it: the checksum is mended as
+    /// the rest passes, by [`crate::Codec::tail`].
+    ChecksumTail,
+    /// It must be complete first: keys at its end, or a checksum that covers what follows it.
     #[default]
     Whole,
 }

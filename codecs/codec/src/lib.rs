@@ -34,6 +34,9 @@ pub use asked::Asked;
 mod emit;
 pub use emit::{EmitError, NewId, Rewrite};
 
+mod tail;
+pub use tail::{CHECKSUM_BYTES_MAX, MendedSum, RunningSum, Tail, Taken};
+
 mod say;
 pub use say::{CannotSay, ProxyError, Say};
 

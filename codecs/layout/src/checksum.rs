@@ -2,7 +2,7 @@
 
 use crc::{
     CRC_16_ARC, CRC_16_IBM_3740, CRC_16_KERMIT, CRC_16_MODBUS, CRC_16_XMODEM, CRC_32_ISCSI,
-    CRC_32_ISO_HDLC, Crc,
+    CRC_32_ISO_HDLC, Crc, Digest,
 };
 use serde::Deserialize;
 
@@ -47,31 +47,26 @@ static ISCSI: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
 impl Algorithm {
     /// The checksum of the pieces, one after another.
     pub(crate) fn over(self, pieces: &[&[u8]]) -> u64 {
-        let crc16 = |crc: &'static Crc<u16>| {
-            let mut digest = crc.digest();
-            pieces.iter().for_each(|piece| digest.update(piece));
-            u64::from(digest.finalize())
-        };
-        let crc32 = |crc: &'static Crc<u32>| {
-            let mut digest = crc.digest();
-            pieces.iter().for_each(|piece| digest.update(piece));
-            u64::from(digest.finalize())
-        };
-        let bytes = || pieces.iter().flat_map(|piece| piece.iter().copied());
-        let sum = || bytes().fold(0u64, |sum, byte| sum.wrapping_add(u64::from(byte)));
+        let mut running = self.running();
+        pieces.iter().for_each(|piece| running.add(piece));
+        running.value()
+    }
+
+    /// The checksum of nothing, to which bytes can be added.
+    pub(crate) fn running(self) -> Running {
         match self {
-            Self::Crc16Arc => crc16(&ARC),
-            Self::Crc16CcittFalse => crc16(&CCITT_FALSE),
-            Self::Crc16Kermit => crc16(&KERMIT),
-            Self::Crc16Modbus => crc16(&MODBUS),
-            Self::Crc16Xmodem => crc16(&XMODEM),
-            Self::Crc32 => crc32(&ISO_HDLC),
-            Self::Crc32c => crc32(&ISCSI),
-            Self::Adler32 => adler32(bytes()),
-            Self::Sum8 => sum() & 0xFF,
-            Self::Sum16 => sum() & 0xFFFF,
-            Self::Sum32 => sum() & 0xFFFF_FFFF,
-            Self::Xor8 => u64::from(bytes().fold(0u8, |sum, byte| sum ^ byte)),
+            Self::Crc16Arc => Running::Crc16(ARC.digest()),
+            Self::Crc16CcittFalse => Running::Crc16(CCITT_FALSE.digest()),
+            Self::Crc16Kermit => Running::Crc16(KERMIT.digest()),
+            Self::Crc16Modbus => Running::Crc16(MODBUS.digest()),
+            Self::Crc16Xmodem => Running::Crc16(XMODEM.digest()),
+            Self::Crc32 => Running::Crc32(ISO_HDLC.digest()),
+            Self::Crc32c => Running::Crc32(ISCSI.digest()),
+            Self::Adler32 => Running::Adler { low: 1, high: 0 },
+            Self::Sum8 => Running::Sum(0, 0xFF),
+            Self::Sum16 => Running::Sum(0, 0xFFFF),
+            Self::Sum32 => Running::Sum(0, 0xFFFF_FFFF),
+            Self::Xor8 => Running::Xor(0),
         }
     }
 
@@ -90,15 +85,60 @@ impl Algorithm {
     }
 }
 
-/// RFC 1950, section 8.2.
-fn adler32(bytes: impl Iterator<Item = u8>) -> u64 {
-    const MODULUS: u32 = 65_521;
-    let (mut low, mut high) = (1u32, 0u32);
-    for byte in bytes {
-        low = low.wrapping_add(u32::from(byte)) % MODULUS;
-        high = high.wrapping_add(low) % MODULUS;
+/// A checksum as bytes are added to it.
+#[derive(Clone)]
+pub(crate) enum Running {
+    Crc16(Digest<'static, u16>),
+    Crc32(Digest<'static, u32>),
+    Adler {
+        low: u32,
+        high: u32,
+    },
+    /// The sum so far, and the bits of it that count.
+    Sum(u64, u64),
+    Xor(u8),
+}
+
+impl Running {
+    /// Adds the next bytes.
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Crc16(digest) => digest.update(bytes),
+            Self::Crc32(digest) => digest.update(bytes),
+            Self::Adler { low, high } => adler32((low, high), bytes),
+            Self::Sum(sum, _) => {
+                let added = bytes.iter().map(|byte| u64::from(*byte)).sum();
+                *sum = sum.wrapping_add(added);
+            }
+            Self::Xor(joined) => *joined = bytes.iter().fold(*joined, |sum, byte| sum ^ byte),
+        }
     }
-    u64::from(high << 16 | low)
+
+    /// The checksum of everything added so far.
+    pub(crate) fn value(&self) -> u64 {
+        match self {
+            Self::Crc16(digest) => digest.clone().finalize().into(),
+            Self::Crc32(digest) => digest.clone().finalize().into(),
+            Self::Adler { low, high } => u64::from(high << 16 | low),
+            Self::Sum(sum, bits) => sum & bits,
+            Self::Xor(joined) => u64::from(*joined),
+        }
+    }
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Running({:#x})", self.value())
+    }
+}
+
+/// RFC 1950, section 8.2.
+fn adler32((low, high): (&mut u32, &mut u32), bytes: &[u8]) {
+    const MODULUS: u32 = 65_521;
+    for byte in bytes {
+        *low = low.wrapping_add(u32::from(*byte)) % MODULUS;
+        *high = high.wrapping_add(*low) % MODULUS;
+    }
 }
 
 #[cfg(test)]

@@ -76,6 +76,7 @@ impl Program {
         begin: usize,
         out: &mut Vec<u8>,
     ) -> Result<(), EmitError> {
+        let is_whole = out.len().saturating_sub(begin) == head.frame_bytes as usize;
         if let Some(left) = rewrite.deadline_ms
             && carries_deadline(side, head)
         {
@@ -83,7 +84,8 @@ impl Program {
         }
         self.patch_id((side, head), rewrite.id, begin, out)?;
         let changed = !matches!(rewrite.id, NewId::Keep) || rewrite.deadline_ms.is_some();
-        if changed && !self.sums.is_empty() {
+        // That of a frame which is cut through is mended at its end, by `tail`.
+        if changed && is_whole && !self.sums.is_empty() {
             self.mend_sums(side, begin, out)?;
         }
         Ok(())

@@ -39,7 +39,12 @@ impl Program {
         let head_bytes = if is_cut {
             let end = limits.head_bytes_max.min(frame_bytes);
             walker.end = end as usize;
-            head_of(self.walked_body(walker), (end, frame_bytes), rest)?
+            let head = head_of(self.walked_body(walker), (end, frame_bytes), rest)?;
+            // Of a frame that is cut, no byte of its checksum may be there yet.
+            if head < frame_bytes && rest.len() > self.tail_at(frame_bytes as usize) {
+                return Err(Hold::Need(frame_bytes as usize));
+            }
+            head
         } else {
             if rest.len() < frame_bytes as usize {
                 return Err(Hold::Need(frame_bytes as usize));
@@ -59,8 +64,8 @@ impl Program {
             kind: self.walked_kind(walker)?,
             ..self.walked_id(walker, frame_bytes)?
         };
-        for (index, sum) in self.sums.iter().enumerate() {
-            check(walker, sum, index)?;
+        if head_bytes == frame_bytes {
+            self.check_sums(walker)?;
         }
         let effect = self.effect(walker)?;
         let more = match &self.more {
@@ -143,6 +148,21 @@ impl Program {
                     Wrong::LateMagic(index),
                 ));
             }
+        }
+        Ok(())
+    }
+
+    /// Compares the checksums of a frame that is there whole.
+    fn check_sums(&self, walker: &Walker<'_, '_>) -> Result<(), Hold> {
+        for (index, sum) in self.sums.iter().enumerate() {
+            let at = match self.ends_in_sum {
+                true => self.tail_at(walker.frame_end),
+                false => match walker.position(sum.place) {
+                    Err(Stop::Absent) => continue,
+                    at => at?,
+                },
+            };
+            check(walker, (sum, at), index)?;
         }
         Ok(())
     }
@@ -243,12 +263,8 @@ impl Program {
     }
 }
 
-/// Compares a checksum, if the frame has it.
-fn check(walker: &Walker<'_, '_>, sum: &Sum, index: usize) -> Result<(), Hold> {
-    let at = match walker.position(sum.place) {
-        Err(Stop::Absent) => return Ok(()),
-        at => at?,
-    };
+/// Compares the checksum at `at`.
+fn check(walker: &Walker<'_, '_>, (sum, at): (&Sum, usize), index: usize) -> Result<(), Hold> {
     let found = sum.number.read(walker.frame, at, walker.frame_end)?;
     let frame = walker.frame.get(..walker.frame_end).unwrap_or(walker.frame);
     let expected = sum.computed(walker, frame, at)?;

@@ -2,7 +2,7 @@
 
 use weft_codec::{
     Asked, CannotSay, Codec, EmitError, Field, Head, Limits, Malformed, Rewrite, Say, ScanState,
-    Scanned, Side, Sniff, Traits, Value, Verdict,
+    Scanned, Side, Sniff, Tail, Traits, Value, Verdict,
 };
 use weft_ron::Complaint;
 
@@ -83,6 +83,10 @@ impl Codec for Layout {
         out: &mut Vec<u8>,
     ) -> Result<(), EmitError> {
         self.program.emit(side, (head, frame), rewrite, out)
+    }
+
+    fn tail(&self, _side: Side, head: &Head, frame: &[u8], emitted: &[u8]) -> Option<Tail> {
+        self.program.tail(head, frame, emitted)
     }
 
     fn say(&self, what: &Say<'_>, out: &mut Vec<u8>) -> Result<(), CannotSay> {

@@ -45,6 +45,7 @@ mod ask;
 mod copy;
 mod mend;
 mod speak;
+mod tail;
 mod write;
 
 pub use layout::Layout;

@@ -164,6 +164,8 @@ impl Program {
     pub(crate) fn cut(&self) -> Cut {
         if self.bodies.is_empty() {
             Cut::Whole
+        } else if self.ends_in_sum {
+            Cut::ChecksumTail
         } else {
             Cut::Cuttable
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use weft_codec::{Asked, Codec as _, Head, Kind, NewId, Rewrite, Say, Side, Verdict};
 
 use crate::buffer::Piece;
+use crate::client::ClientKey;
 use crate::exchange::{Class, ExchangeKey, Phase};
 use crate::guard::{self, Guarded};
 use crate::instance::InstanceRun;
@@ -353,7 +354,7 @@ impl Engine {
             // The client asked to hear of something else only.
             self.discard_rest(lane_key, missing);
         } else if missing > 0 {
-            return self.begin_reading(lane_key, client_key, key, (turn, more, missing));
+            return self.begin_reading((lane_key, client_key, key), answer, (turn, copied));
         }
         if more {
             return;
@@ -396,14 +397,16 @@ impl Engine {
         self.releases.push_back(key);
     }
 
+    /// The rest of an answer, of which `copied` bytes have gone on, follows.
     fn begin_reading(
         &mut self,
-        lane_key: LaneKey,
-        client: crate::client::ClientKey,
-        key: ExchangeKey,
-        (turn, more, remaining): (bool, bool, u64),
+        (lane_key, client, key): (LaneKey, ClientKey, ExchangeKey),
+        answer: Answer<'_>,
+        (turn, copied): (bool, usize),
     ) {
+        let (more, remaining) = (answer.head.more, answer.missing());
         self.counters.streamed_answers += 1;
+        self.begin_tail((lane_key, client, key), answer, (turn, copied));
         let to = if turn {
             if let Some(client) = self.clients.get_mut(client) {
                 client.streaming = Some(lane_key);

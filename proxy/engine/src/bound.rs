@@ -340,6 +340,7 @@ impl Engine {
         let missing = incoming.missing();
         if missing > 0 {
             lane.writing = Some(key);
+            self.tails.forget(ConnId::of_client(key));
             if let Some(client) = self.clients.get_mut(key) {
                 client.pass = Some(Pass {
                     remaining: missing,
@@ -383,6 +384,7 @@ impl Engine {
                 exchange: None,
                 more: false,
             };
+            self.tails.forget(ConnId::of_lane(key));
             if let Some(lane) = self.lanes.get_mut(key) {
                 lane.reading = Some(Reading {
                     remaining: missing,

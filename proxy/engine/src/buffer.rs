@@ -94,6 +94,14 @@ pub(crate) enum Piece<'a> {
 }
 
 impl Piece<'_> {
+    /// Leaves out what follows the first `n` bytes.
+    pub(crate) fn truncate(&mut self, n: usize) {
+        match self {
+            Self::Slice(bytes) => *bytes = bytes.get(..n).unwrap_or(bytes),
+            Self::Lent(buffer) => buffer.truncate(n),
+        }
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         match self {
             Self::Slice(bytes) => bytes,
@@ -113,6 +121,14 @@ impl Outbox {
     #[inline]
     pub(crate) fn unsent(&self) -> &[u8] {
         self.bytes.get(self.sent..).unwrap_or_default()
+    }
+
+    /// The last `n` of them.
+    pub(crate) fn last(&self, n: usize) -> &[u8] {
+        let unsent = self.unsent();
+        unsent
+            .get(unsent.len().saturating_sub(n)..)
+            .unwrap_or_default()
     }
 
     #[inline]

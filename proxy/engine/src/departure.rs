@@ -117,6 +117,7 @@ impl Engine {
             return;
         };
         self.counters.closed[cause as usize] += 1;
+        self.tails.forget(ConnId::of_client(key));
         self.wheel.cancel(&mut client.timer);
         self.answer_bytes -= client.outbox.len();
         self.spares.put(std::mem::take(&mut client.partial));

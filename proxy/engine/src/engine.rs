@@ -22,6 +22,7 @@ use crate::report::Counters;
 use crate::service::ServiceRun;
 use crate::share::{Lease, Share, What};
 use crate::table::Table;
+use crate::tails::Tails;
 use crate::wheel::Wheel;
 use crate::{
     AccessRecord, Action, CloseCause, ConnId, ConnectFailure, Nanos, Now, Refused, Settings, State,
@@ -63,6 +64,8 @@ pub struct Engine {
     pub(crate) homeless: VecDeque<ExchangeKey>,
     pub(crate) kept_bytes: usize,
     pub(crate) answer_bytes: usize,
+    /// Large frames on their way whose checksums are mended.
+    pub(crate) tails: Tails,
     pub(crate) draining: Option<Nanos>,
     pub(crate) panics: Arc<Panics>,
     /// The exchange that began last.
@@ -157,6 +160,7 @@ impl Engine {
             homeless: VecDeque::new(),
             kept_bytes: 0,
             answer_bytes: 0,
+            tails: Tails::default(),
             draining: None,
             panics: Arc::default(),
             begun: None,

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use weft_codec::{
     Asked, CannotSay, Codec, EmitError, Field, Head, Limits, Malformed, ProxyError, Rewrite, Say,
-    ScanState, Scanned, Side, Sniff, Traits, Value, Verdict,
+    ScanState, Scanned, Side, Sniff, Tail, Traits, Value, Verdict,
 };
 
 use crate::client::ClientKey;
@@ -72,8 +72,9 @@ impl Panics {
         was
     }
 
+    /// Runs a codec's code; `None`, and a note, if it panicked.
     #[inline]
-    fn catch<T>(&self, call: impl FnOnce() -> T) -> Option<T> {
+    pub(crate) fn catch<T>(&self, call: impl FnOnce() -> T) -> Option<T> {
         match catch_unwind(AssertUnwindSafe(call)) {
             Ok(result) => Some(result),
             Err(_) => {
@@ -210,6 +211,11 @@ impl Codec for Guarded {
         self.append(out, panicked, move |out| {
             codec.emit(side, head, frame, rewrite, out)
         })
+    }
+
+    fn tail(&self, side: Side, head: &Head, frame: &[u8], emitted: &[u8]) -> Option<Tail> {
+        let tail = || self.codec.tail(side, head, frame, emitted);
+        self.panics.catch(tail).flatten()
     }
 
     #[inline]

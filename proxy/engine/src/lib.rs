@@ -51,6 +51,7 @@ mod lane;
 mod pending;
 mod place;
 mod stream;
+mod tails;
 mod pressure;
 
 // … and back.

@@ -17,7 +17,7 @@ use crate::lane::{Lane, LaneKey, LaneState, ReadTo};
 use crate::pending::Entry;
 use crate::report::Outcome;
 use crate::wheel::Timer;
-use crate::{CloseCause, Engine, Nanos};
+use crate::{CloseCause, ConnId, Engine, Nanos};
 
 /// The latency that a failure counts as: fast failures must not look cheap.
 pub(crate) const PENALTY_NS: u64 = 1_000_000_000;
@@ -46,6 +46,7 @@ impl Engine {
             return;
         };
         self.counters.closed[cause as usize] += 1;
+        self.tails.forget(ConnId::of_lane(key));
         self.wheel.cancel(&mut lane.timer);
         let instance = lane.instance;
         let mut exchanges = lane.pending.live();

@@ -9,7 +9,7 @@ use crate::exchange::{Exchange, ExchangeKey, Phase};
 use crate::guard;
 use crate::lane::{Lane, LaneKey};
 use crate::pending::{Entry, Pending};
-use crate::{ConnId, Engine, Nanos};
+use crate::{ConnId, Engine, Nanos, tails};
 
 /// A request in a lane's outbox: its id, and its offsets in the lane's outgoing stream.
 struct Placed {
@@ -68,6 +68,11 @@ impl Engine {
         let in_pieces = incoming.missing() > 0;
         if in_pieces {
             lane.writing = Some(client);
+            let copied = usize::try_from(end.saturating_sub(begin)).unwrap_or(0);
+            let copy = lane.outbox.last(copied);
+            let (head, frame) = (incoming.head, incoming.frame);
+            let tail = tails::of((&lane.codec, Side::Downstream), head, frame, copy);
+            self.tails.put(ConnId::of_client(client), tail);
         } else if one_way {
             lane.one_ways.push_back((end, key));
             lane.pings.sent_one_way = Some(now);

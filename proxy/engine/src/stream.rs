@@ -1,14 +1,15 @@
 //! Large frames, cut through both ways, and plain bytes: pieces go on as they come, and where
 //! all of a read goes on, in the buffer that it was read into.
 
-use weft_codec::ProxyError;
+use weft_codec::{MendedSum, ProxyError};
 
-use crate::Engine;
-use crate::buffer::Piece;
+use crate::buffer::{Outbox, Piece, Spares};
 use crate::client::{ClientKey, Pass, PassTo};
 use crate::exchange::{ExchangeKey, Phase};
 use crate::lane::{LaneKey, ReadTo, Reading};
 use crate::report::Outcome;
+use crate::tails::Mended;
+use crate::{ConnId, Engine};
 
 impl Engine {
     /// After the head of a request that comes in pieces was admitted: where the rest goes.
@@ -46,7 +47,7 @@ impl Engine {
     }
 
     /// Passes on one piece of a client's large request, all of which belongs to it.
-    fn pass_piece(&mut self, key: ClientKey, piece: Piece<'_>) {
+    fn pass_piece(&mut self, key: ClientKey, mut piece: Piece<'_>) {
         let Some(client) = self.clients.get_mut(key) else {
             return;
         };
@@ -62,8 +63,9 @@ impl Engine {
         if let PassTo::Lane(lane_key) = to
             && let Some(lane) = self.lanes.get_mut(lane_key)
         {
-            lane.outbox.append(piece, &mut self.spares);
-            lane.queued += n;
+            let conn = ConnId::of_client(key);
+            let Mended { sum, damaged } = self.tails.mend(conn, &self.panics, &mut piece);
+            lane.queued += append(piece, sum, &mut lane.outbox, &mut self.spares) as u64;
             let end = lane.queued;
             let full = lane.outbox.len() > self.settings.lane_outbox_pause_bytes;
             if done {
@@ -81,6 +83,9 @@ impl Engine {
                 self.update_pause(key);
             }
             self.mark_lane(lane_key);
+            if damaged {
+                self.damaged_request(key);
+            }
         }
     }
 
@@ -142,7 +147,7 @@ impl Engine {
     }
 
     /// Passes on one piece of a large answer, all of which belongs to it.
-    fn answer_piece(&mut self, key: LaneKey, piece: Piece<'_>) {
+    fn answer_piece(&mut self, key: LaneKey, mut piece: Piece<'_>) {
         let Some(lane) = self.lanes.get_mut(key) else {
             return;
         };
@@ -156,10 +161,16 @@ impl Engine {
         if remaining == 0 {
             lane.reading = None;
         }
+        let conn = ConnId::of_lane(key);
+        let Mended { sum, damaged } = self.tails.mend(conn, &self.panics, &mut piece);
         match to {
             ReadTo::Discard => {}
             ReadTo::Held { exchange, more } => {
-                self.hold_piece(key, exchange, piece.bytes(), remaining == 0 && !more);
+                let last = remaining == 0 && !more;
+                self.hold_piece(key, exchange, piece.bytes(), last && sum.is_none());
+                if let Some(sum) = sum {
+                    self.hold_piece(key, exchange, sum.as_bytes(), last);
+                }
             }
             ReadTo::Client {
                 client: client_key,
@@ -167,8 +178,7 @@ impl Engine {
                 more,
             } => {
                 if let Some(client) = self.clients.get_mut(client_key) {
-                    client.outbox.append(piece, &mut self.spares);
-                    self.answer_bytes += n;
+                    self.answer_bytes += append(piece, sum, &mut client.outbox, &mut self.spares);
                     self.mark_client(client_key);
                 }
                 if remaining == 0 {
@@ -180,6 +190,9 @@ impl Engine {
         }
         if remaining == 0 {
             self.after_answer(key);
+        }
+        if damaged {
+            self.damaged_answer(key);
         }
     }
 
@@ -349,4 +362,21 @@ impl Engine {
             self.block_lane(key, client_key, false);
         }
     }
+}
+
+/// Appends a piece and the checksum behind it; answers how many bytes that were.
+fn append(
+    piece: Piece<'_>,
+    sum: Option<MendedSum>,
+    outbox: &mut Outbox,
+    spares: &mut Spares,
+) -> usize {
+    let before = outbox.len();
+    if !piece.bytes().is_empty() {
+        outbox.append(piece, spares);
+    }
+    if let Some(sum) = sum {
+        outbox.append(Piece::Slice(sum.as_bytes()), spares);
+    }
+    outbox.len() - before
 }

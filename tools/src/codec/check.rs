@@ -153,7 +153,7 @@ fn print(protocol: &Protocol, outcome: &Outcome, paint: Paint) {
 
 /// What was done, in the order in which it was.
 fn rows(report: &Report, files: usize) -> Vec<(u64, String)> {
-    vec![
+    let mut rows = vec![
         (
             report.vectors,
             format!("frames of {files} streams decode and come out byte for byte"),
@@ -178,7 +178,12 @@ fn rows(report: &Report, files: usize) -> Vec<(u64, String)> {
                 report.mutated_heads, report.mutated_complaints
             ),
         ),
-    ]
+    ];
+    if report.tails > 0 {
+        let what = "times a frame passed in pieces and the checksum at its end was mended";
+        rows.insert(3, (report.tails, what.to_owned()));
+    }
+    rows
 }
 
 fn object(protocol: &Protocol, outcome: &Outcome) -> serde_json::Value {
@@ -196,6 +201,7 @@ fn object(protocol: &Protocol, outcome: &Outcome) -> serde_json::Value {
             "cuts": report.cuts,
             "ids": report.ids,
             "parts": report.parts,
+            "tails": report.tails,
             "replies": report.replies,
             "mutations": report.mutations,
             "mutated_heads": report.mutated_heads,

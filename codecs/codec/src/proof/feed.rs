@@ -163,8 +163,8 @@ fn broken_head(len: usize, limits: &Limits, end: usize, head: &Head) -> Option<&
         Some("the head reaches past its frame or past the bytes")
     } else if head.frame_bytes as usize > here && head.frame_bytes <= limits.cut_through_bytes {
         Some("an unfinished frame below the cut-through limit is reported")
-    } else if head.frame_bytes as usize > here && head.cut != crate::Cut::Cuttable {
-        Some("an unfinished frame that is not cuttable is reported")
+    } else if head.frame_bytes as usize > here && head.cut == crate::Cut::Whole {
+        Some("an unfinished frame that must be whole is reported")
     } else if head.id.end() > head.head_bytes || head.method.end() > head.head_bytes {
         Some("a span reaches past the head")
     } else {

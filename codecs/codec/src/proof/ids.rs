@@ -89,7 +89,7 @@ fn put_in_and_out(
     Ok(1)
 }
 
-fn with_id(
+pub(super) fn with_id(
     codec: &dyn Codec,
     side: Side,
     head: &Head,

@@ -24,6 +24,8 @@ pub use cuts::linear_work;
 
 mod ids;
 
+mod tails;
+
 mod parts;
 
 mod replies;
@@ -117,6 +119,7 @@ impl<'c> Proof<'c> {
         }
         self.check_cuts();
         self.check_ids();
+        self.check_tails();
         self.check_parts();
         self.check_replies();
         self.check_hostile();

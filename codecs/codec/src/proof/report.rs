@@ -11,6 +11,8 @@ pub struct Report {
     pub cuts: u64,
     /// Ids put in and taken out again.
     pub ids: u64,
+    /// Frames whose end was mended as it passed.
+    pub tails: u64,
     /// Parts that were named, all lying where they must.
     pub parts: u64,
     /// Replies said and decoded.

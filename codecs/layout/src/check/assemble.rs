@@ -128,6 +128,7 @@ fn empty(raw: &Protocol, kinds: Kinds) -> Program {
         id: None,
         bodies: Vec::new(),
         trailers: Vec::new(),
+        ends_in_sum: false,
         sums: Vec::new(),
         service: None,
         method: None,
@@ -193,6 +194,7 @@ impl Program {
         self.id = shape.id;
         self.bodies = shape.bodies;
         self.trailers = shape.trailers;
+        self.ends_in_sum = shape.ends_in_sum;
         self.sums = shape.sums;
         self.parts = shape.parts;
     }

@@ -6,7 +6,8 @@ use super::Checker;
 use super::shape::{Holds, Shape, Slot};
 use crate::number::Number;
 use crate::program::{
-    Condition, Field, Magic, NEST_MAX, Part, Place, STRIDES_MAX, Spot, Stride, Varying, What, Where,
+    Condition, Field, Magic, NEST_MAX, Over, Part, Place, STRIDES_MAX, Spot, Stride, Text, Varying,
+    What, Where,
 };
 use crate::raw::{self, Protocol};
 
@@ -230,7 +231,7 @@ impl<'c, 't, 'r> Builder<'c, 't, 'r> {
         let behind = body.is_some_and(|body| !body.excludes(&self.ways));
         if fixed && behind && begins.strides == self.place.strides {
             let bytes = self.place.bytes.saturating_sub(begins.bytes);
-            self.shape.whole = true;
+            self.shape.whole |= !matches!(item, raw::Field::Checksum(..));
             self.shape.trailers.push((self.conditions.clone(), bytes));
         }
     }
@@ -377,8 +378,28 @@ impl<'c, 't, 'r> Builder<'c, 't, 'r> {
         }
         self.place_spans();
         self.bound();
-        if self.shape.whole {
+        self.shape.ends_in_sum = self.ends_in_sum();
+        let must_verify = !self.shape.sums.is_empty() && !self.shape.ends_in_sum;
+        if self.shape.whole || must_verify {
             self.shape.bodies.clear();
         }
+    }
+
+    /// Whether nothing but a checksum of all before it follows a body that is all the rest.
+    fn ends_in_sum(&self) -> bool {
+        let ([sum], [(conditions, _)]) =
+            (self.shape.sums.as_slice(), self.shape.trailers.as_slice())
+        else {
+            return false;
+        };
+        let last = self.shape.strides.last();
+        let body_is_last =
+            last.is_some_and(|stride| matches!(stride.what, Varying::Body(Text::Rest)));
+        let behind_it = usize::from(sum.place.strides) == self.shape.strides.len();
+        sum.over == Over::Before
+            && conditions.is_empty()
+            && body_is_last
+            && behind_it
+            && sum.place.bytes == 0
     }
 }

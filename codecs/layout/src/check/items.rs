@@ -465,7 +465,6 @@ impl<'r> Builder<'_, '_, 'r> {
         (number, algorithm): (Number, Algorithm),
         over: &'r raw::Over,
     ) -> u32 {
-        self.shape.whole = true;
         if !number.is_fixed() || number.form != Form::Unsigned || number.width < algorithm.bytes() {
             self.refuse(
                 &[Step::Index(1)],

@@ -21,8 +21,10 @@ pub(super) struct Shape {
     pub(super) trailers: Vec<(Vec<Condition>, u32)>,
     pub(super) sums: Vec<Sum>,
     pub(super) parts: Vec<Part>,
-    /// Why a frame must be there whole, if it must.
+    /// A frame must be there whole.
     pub(super) whole: bool,
+    /// Every frame ends in the only checksum there is, which covers all before it.
+    pub(super) ends_in_sum: bool,
     /// Behind the last field.
     pub(super) end: Place,
     pub(super) frame_bytes_min: u32,

@@ -76,6 +76,8 @@ pub(crate) struct Program {
     pub(crate) bodies: Vec<Place>,
     /// Fields of fixed length behind the body, each with the conditions under which it is there.
     pub(crate) trailers: Vec<(Vec<Condition>, u32)>,
+    /// Every frame ends in the only checksum there is, which covers all before it.
+    pub(crate) ends_in_sum: bool,
     /// Checksums, in wire order.
     pub(crate) sums: Vec<Sum>,
     pub(crate) service: Option<Ask>,

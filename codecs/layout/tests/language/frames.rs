@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use weft_codec::proof::{Proof, Vector, VectorFile};
+use weft_codec::proof::{Proof, Report, Vector, VectorFile};
 use weft_codec::{
     Asked, Codec, Field, Head, Kind, Limits, Malformed, NewId, Rewrite, ScanState, Side, Value,
     Verdict,
@@ -110,7 +110,7 @@ impl Set for Vector {
 
 /// The frames pass the proof kit.
 #[track_caller]
-pub(crate) fn prove(codec: &Layout, frames: Vec<Vector>) {
+pub(crate) fn prove(codec: &Layout, frames: Vec<Vector>) -> Report {
     let file = VectorFile {
         name: "made here".to_owned(),
         provenance: "made by this test".to_owned(),
@@ -120,7 +120,7 @@ pub(crate) fn prove(codec: &Layout, frames: Vec<Vector>) {
         .with(file)
         .mutations(20_000)
         .run_all()
-        .unwrap_or_else(|failures| panic!("{failures}"));
+        .unwrap_or_else(|failures| panic!("{failures}"))
 }
 
 /// The head of one whole frame.

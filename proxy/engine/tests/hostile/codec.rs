@@ -1,14 +1,16 @@
 //! The smallest protocol that has everything: eight bytes of head and a body.
 //!
 //! `length u16 · kind u8 · more u8 · id u32 · body`, big endian, the length of the whole frame.
-//! The first byte of a body is the method, and says what a request does to its connection.
+//! The first byte of a body is the method, and says what a request does to its connection. A body
+//! that begins with `+` ends in two bytes, the sum of all bytes of the frame before them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use weft_codec::{
-    Asked, Balance, CannotSay, Codec, ConnectionState, Correlation, Cut, Effect, EmitError, Field,
-    Head, IdDomain, IdKind, KeyNames, Kind, Limits, Malformed, NewId, OneWayAnswers, Order,
-    Rewrite, Say, Sayings, ScanState, Scanned, Side, Sniff, Span, Speaker, Traits, Value, Verdict,
+    Asked, Balance, CHECKSUM_BYTES_MAX, CannotSay, Codec, ConnectionState, Correlation, Cut,
+    Effect, EmitError, Field, Head, IdDomain, IdKind, KeyNames, Kind, Limits, Malformed, NewId,
+    OneWayAnswers, Order, Rewrite, RunningSum, Say, Sayings, ScanState, Scanned, Side, Sniff, Span,
+    Speaker, Tail, Traits, Value, Verdict,
 };
 
 pub(crate) const HEAD_BYTES: usize = 8;
@@ -95,6 +97,42 @@ pub(crate) fn part(id: u32, body: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// Bytes of the sum that ends some frames.
+pub(crate) const SUM_BYTES: usize = 2;
+
+/// A frame with a sum at its end.
+pub(crate) fn summed(kind: Kind, id: u32, body: &[u8]) -> Vec<u8> {
+    let mut bytes = frame(kind, id, &[b"+", body, b"??"].concat());
+    mend(&mut bytes);
+    bytes
+}
+
+/// Puts the sum of what stands before it at a frame's end.
+fn mend(frame: &mut [u8]) {
+    let at = frame.len() - SUM_BYTES;
+    let mut sum = Added(0);
+    sum.add(&frame[..at]);
+    frame[at..].copy_from_slice(&sum.0.to_be_bytes());
+}
+
+/// All bytes added up.
+#[derive(Debug)]
+struct Added(u16);
+
+impl RunningSum for Added {
+    fn add(&mut self, bytes: &[u8]) {
+        assert!(!bytes.ends_with(b"~tail"), "told to");
+        for byte in bytes {
+            self.0 = self.0.wrapping_add(u16::from(*byte));
+        }
+    }
+
+    fn wire_bytes(&self) -> [u8; CHECKSUM_BYTES_MAX] {
+        let [high, low] = self.0.to_be_bytes();
+        [high, low, 0, 0, 0, 0, 0, 0]
+    }
+}
+
 /// An id whose request cannot be answered in words without a panic.
 pub(crate) const UNSPEAKABLE: u32 = 0xDEAD;
 
@@ -113,7 +151,10 @@ fn read(frame: &[u8]) -> Head {
         id: Span::new(4, 4),
         id_value: u64::from(id),
         kind: KINDS[frame[2] as usize % KINDS.len()],
-        cut: Cut::Cuttable,
+        cut: match frame.get(HEAD_BYTES) {
+            Some(b'+') => Cut::ChecksumTail,
+            _ => Cut::Cuttable,
+        },
         effect: match frame.get(HEAD_BYTES) {
             Some(b'F') => Effect::Facet,
             Some(b'P') => Effect::Pin,
@@ -169,6 +210,10 @@ impl Codec for Tiny {
                 return Err(Malformed::new(at, "a frame without a body"));
             }
             if rest.len() < whole && head.frame_bytes <= limits.cut_through_bytes {
+                break;
+            }
+            if head.cut == Cut::ChecksumTail && (whole - SUM_BYTES + 1..whole).contains(&rest.len())
+            {
                 break;
             }
             if rest.len() >= whole {
@@ -233,7 +278,19 @@ impl Codec for Tiny {
                 id.copy_from_slice(&asked.bytes[..4]);
             }
         }
+        if head.cut == Cut::ChecksumTail && frame.len() == head.frame_bytes as usize {
+            mend(&mut out[at..]);
+        }
         Ok(())
+    }
+
+    fn tail(&self, _: Side, head: &Head, frame: &[u8], emitted: &[u8]) -> Option<Tail> {
+        let mut sums = [Added(0), Added(0)];
+        sums[0].add(frame);
+        sums[1].add(emitted);
+        let [came, goes] = sums.map(Box::new);
+        let covered = head.frame_bytes as usize - SUM_BYTES - frame.len();
+        (head.cut == Cut::ChecksumTail).then(|| Tail::new(came, goes, covered as u64, SUM_BYTES))
     }
 
     fn say(&self, what: &Say<'_>, out: &mut Vec<u8>) -> Result<(), CannotSay> {

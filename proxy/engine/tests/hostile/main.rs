@@ -17,4 +17,5 @@ mod reach;
 mod slow;
 mod sniff;
 mod stream;
+mod tails;
 mod version;
