@@ -21,6 +21,8 @@ pub(crate) enum Tool {
     RedisTools,
     /// memcached.
     Memcached,
+    /// What makes passwords for memcached, and the mechanism that checks them.
+    Sasl,
     /// mosquitto, mosquitto_pub and mosquitto_sub.
     Mosquitto,
     /// Python's `paho-mqtt`.
@@ -55,6 +57,7 @@ impl Tool {
                 on_path("redis-cli").is_some() && on_path("redis-benchmark").is_some()
             }
             Self::Memcached => on_path("memcached").is_some(),
+            Self::Sasl => on_path("saslpasswd2").is_some() && sasl_mechanisms().is_some(),
             Self::Mosquitto => ["mosquitto", "mosquitto_pub", "mosquitto_sub"]
                 .iter()
                 .all(|program| on_path(program).is_some()),
@@ -126,6 +129,15 @@ pub(crate) fn generated() -> PathBuf {
         std::fs::remove_dir_all(&draft).unwrap();
     }
     place
+}
+
+/// The folder with the mechanisms of Debian's SASL: pylibmc brings a library of its own, and none.
+pub(crate) fn sasl_mechanisms() -> Option<PathBuf> {
+    let mut folders = std::fs::read_dir("/usr/lib").ok()?;
+    folders.find_map(|entry| {
+        let folder = entry.ok()?.path().join("sasl2");
+        folder.join("libplain.so").is_file().then_some(folder)
+    })
 }
 
 /// Whether the packages are there; asked once, as it takes a while.

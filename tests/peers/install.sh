@@ -15,6 +15,7 @@ debian_packages() {
     command -v redis-server >/dev/null || wanted+=(redis-server)
     command -v redis-benchmark >/dev/null || wanted+=(redis-tools)
     command -v memcached >/dev/null || wanted+=(memcached)
+    [ -x /usr/sbin/saslpasswd2 ] || wanted+=(sasl2-bin libsasl2-modules)
     [ -x /usr/sbin/mosquitto ] || wanted+=(mosquitto)
     command -v mosquitto_pub >/dev/null || wanted+=(mosquitto-clients)
     command -v thrift >/dev/null || wanted+=(thrift-compiler)

@@ -3,12 +3,13 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::child::{self, Running};
-use crate::install::{Tool, all_there};
+use crate::install::{self, Tool, all_there};
 use crate::scripts::{
     self, Language, Server, assert_all_ok, free_port, number, ports, report, until_it_answers,
 };
@@ -32,6 +33,47 @@ const CLIENTS: [(Language, &str); 3] = [
 fn client((language, library): (Language, &str), port: u16, args: &str) -> Running {
     let args = format!("{library} {args}");
     scripts::client(language, "memcached_client", port, &args)
+}
+
+/// Starts a memcached that wants a password: `ali@weft` has `sesame`, `eve@weft` has `open`.
+fn memcached_with_passwords() -> Server {
+    let port = free_port();
+    let folder = install::tmp().join(format!("sasl-{port}"));
+    std::fs::create_dir_all(&folder).unwrap();
+    let passwords = folder.join("passwords");
+    let options = format!(
+        "mech_list: PLAIN\npwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: {}\n",
+        passwords.display()
+    );
+    std::fs::write(folder.join("memcached.conf"), options).unwrap();
+    for (user, password) in [("ali", "sesame"), ("eve", "open")] {
+        let mut command = Command::new("saslpasswd2");
+        command.args(["-p", "-c", "-a", "memcached", "-u", "weft", "-f"]);
+        let mut told = command
+            .arg(&passwords)
+            .arg(user)
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = told.stdin.take().unwrap();
+        input.write_all(password.as_bytes()).unwrap();
+        drop(input);
+        assert!(told.wait().unwrap().success());
+    }
+    let mut command = child::command("memcached");
+    command.args([
+        "-S",
+        "-u",
+        "root",
+        "-l",
+        "127.0.0.1",
+        "-p",
+        &port.to_string(),
+    ]);
+    command.env("SASL_CONF_PATH", &folder);
+    let running = Running::start(command);
+    until_it_answers(port);
+    Server { running, port }
 }
 
 /// Starts a memcached. It says when it is ready only if it is asked to say everything.
@@ -197,4 +239,33 @@ fn all_own_errors(library: &str, said: &Value) -> bool {
         "--lib pylibmc" => is_dead(said),
         _ => said.starts_with("MemJS "),
     })
+}
+
+#[test]
+fn a_password_opens_the_lanes_of_those_who_know_it_only() {
+    if !all_there(&[NEEDED, &[Tool::Sasl]].concat()) {
+        return;
+    }
+    for instances in [1, 3] {
+        let servers: Vec<Server> = (0..instances).map(|_| memcached_with_passwords()).collect();
+        let weft = before(&servers);
+        for user in [
+            "--user ali@weft --password sesame",
+            "--user eve@weft --password open",
+        ] {
+            let running = CLIENTS.map(|library| client(library, weft.port, user));
+            for client in running {
+                assert_all_ok(&report(client), CHECKS);
+            }
+        }
+        for library in CLIENTS {
+            let args = "--refused --user ali@weft --password guessed";
+            let told = report(client(library, weft.port, args));
+            for (operation, said) in told.as_object().unwrap() {
+                let refused = !said.as_str().unwrap().starts_with("no error");
+                assert!(refused, "{library:?} {operation}: {told}");
+            }
+        }
+        weft.assert_books_balance();
+    }
 }

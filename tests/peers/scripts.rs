@@ -60,6 +60,9 @@ pub(crate) fn script(language: Language, name: &str, args: &str) -> Command {
     } else {
         command.env("NODE_PATH", install::node_modules());
     }
+    if let Some(mechanisms) = install::sasl_mechanisms() {
+        command.env("SASL_PATH", mechanisms);
+    }
     command.env("PYTHONDONTWRITEBYTECODE", "1");
     command
 }

@@ -61,8 +61,9 @@ pub struct Head {
     /// More frames of the same answer follow.
     pub more: bool,
     /// The id of this request cannot be patched, for instance because it stands under a
-    /// compression that only the peers know: the request takes a lane of its own until it is
-    /// answered, and both frames pass with [`crate::NewId::Keep`].
+    /// compression that only the peers know; or this login can be made only once on a connection.
+    /// The request takes a lane of its own until it is answered, and both frames pass with
+    /// [`crate::NewId::Keep`]; a lane that took a login ends with the answer.
     pub exclusive: bool,
     /// For the codec alone.
     pub notes: [u32; 4],

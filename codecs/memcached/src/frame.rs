@@ -206,12 +206,17 @@ fn head_of(side: Side, header: &Header, frame: &[u8], frame_bytes: u32) -> Head 
         key,
     };
     match side {
-        Side::Downstream => Head {
-            kind: Kind::Request,
-            effect: effect(operation, header, key.of(frame)),
-            notes: notes.pack(),
-            ..head
-        },
+        Side::Downstream => {
+            let effect = effect(operation, header, key.of(frame));
+            Head {
+                kind: Kind::Request,
+                effect,
+                // memcached refuses a second login on a connection that has one.
+                exclusive: effect == Effect::Facet,
+                notes: notes.pack(),
+                ..head
+            }
+        }
         Side::Upstream => {
             notes.status = header.status;
             Head {

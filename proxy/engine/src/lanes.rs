@@ -238,7 +238,8 @@ impl Engine {
         };
         if lane.founder == Some(exchange) {
             lane.founder = None;
-            if verdict == Verdict::Ok {
+            // A lane of its own has served its purpose: whoever logs in next needs a fresh one.
+            if verdict == Verdict::Ok && lane.class != Class::Exclusive {
                 self.pump_lane(key);
             } else {
                 self.retire_lane(key, CloseCause::Drained);

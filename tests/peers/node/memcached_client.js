@@ -142,6 +142,11 @@ async function outage() {
 async function refused() {
   const client = connect();
   const told = {};
+  // So it says that a login was refused.
+  process.on('unhandledRejection', (reason) => {
+    console.log(JSON.stringify({ ...told, login: String(reason) }));
+    process.exit(0);
+  });
   const asked = {
     get: () => client.get('js:refused'),
     set: () => client.set('js:refused', 'x', {}),

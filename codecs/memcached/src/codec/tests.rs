@@ -217,6 +217,8 @@ fn logins_of_one_step_are_repeated_and_others_keep_their_lane() {
         };
         let found = head(Side::Downstream, &request(opcode, [b"", key, value]));
         assert_eq!(found.effect, effect, "{opcode:#x}");
+        // A server takes one login on a connection.
+        assert_eq!(found.exclusive, effect == Effect::Facet, "{opcode:#x}");
     }
 }
 

@@ -1,4 +1,5 @@
-//! Clients with a lane of their own: what they say last, and what they say without their name.
+//! Clients with a lane of their own: what they say last, and what they say without their name; and
+//! logins that a connection takes only once.
 
 use std::time::Duration;
 
@@ -105,4 +106,32 @@ fn what_passes_a_tunnel_goes_by_the_rule_that_took_its_first_frame() {
     let stranger = mesh.client();
     mesh.request(stranger, 3, "nameless");
     assert_eq!(mesh.frames(stranger), [(3, "!no_route".to_owned())]);
+}
+
+#[test]
+fn a_login_that_must_be_alone_gets_a_lane_that_nobody_has_logged_in_on() {
+    let world = World::new(Tiny::new(Correlation::ById, Order::AsReady));
+    let mut mesh = Harness::new(&world, Settings::default());
+    let mut shared = Vec::new();
+    for _ in 0..3 {
+        let client = mesh.client();
+        mesh.request(client, 1, "FX: ali, sesame");
+        let alone = mesh.connect()[0];
+        assert_eq!(mesh.frames(alone), [(1, "FX: ali, sesame".to_owned())]);
+        mesh.answer(alone, 1, "welcome");
+        assert_eq!(mesh.frames(client), [(1, "welcome".to_owned())]);
+        assert_eq!(mesh.closed.get(&alone), Some(&CloseCause::Drained));
+        // Whoever has the same login shares lanes on which it was replayed.
+        mesh.request(client, 1, "work");
+        for lane in mesh.connect() {
+            assert_eq!(mesh.frames(lane)[0].1, "FX: ali, sesame");
+            mesh.answer(lane, 0, "welcome");
+            shared.push(lane);
+        }
+        let sent = mesh.frames(shared[0]);
+        assert_eq!(sent[0].1, "work");
+        mesh.answer(shared[0], sent[0].0, "done");
+        assert_eq!(mesh.frames(client), [(1, "done".to_owned())]);
+    }
+    assert_eq!(shared.len(), 1);
 }

@@ -163,7 +163,10 @@ fn read(frame: &[u8]) -> Head {
             _ => Effect::Stateless,
         },
         more: frame[3] == 1,
-        exclusive: frame.get(HEAD_BYTES) == Some(&b'X'),
+        exclusive: frame.get(HEAD_BYTES) == Some(&b'X')
+            || frame
+                .get(HEAD_BYTES..)
+                .is_some_and(|body| body.starts_with(b"FX")),
         ..Head::default()
     }
 }
