@@ -181,6 +181,9 @@ fn first_of(frame: &[u8], after: usize) -> First {
 /// The head of a request whose words are walked up to `head_bytes`.
 #[inline]
 fn finish(frame: &[u8], end: u64, head_bytes: usize, first: First, count: u64) -> Head {
+    // What follows the request is not of it, however much it looks like more words.
+    let end_here = usize::try_from(end).unwrap_or(usize::MAX);
+    let frame = frame.get(..end_here).unwrap_or(frame);
     let found = command::at(frame, first.command);
     let notes = RequestNotes {
         command: found.number,

@@ -55,6 +55,21 @@ fn work_is_linear_in_a_line_that_comes_slowly() {
         .unwrap_or_else(|times| panic!("{times}"));
 }
 
+#[test]
+fn what_follows_a_request_is_not_taken_for_more_words_of_it() {
+    let resp = Resp::new();
+    let effects = |bytes: &[u8]| {
+        let fed = feed(&resp, Side::Downstream, &Limits::default(), [bytes]);
+        fed.heads[0].effect
+    };
+    for command in ["CLIENT", "HELLO", "XREAD"] {
+        let alone = request(&[command.as_bytes()]);
+        // Of the line behind it, which begins as a word would, nothing is the request's.
+        let followed = [&alone, &b"$5\r\nBLOCK\r\n"[..]].concat();
+        assert_eq!(effects(&followed), effects(&alone), "{command}");
+    }
+}
+
 fn request(words: &[&[u8]]) -> Vec<u8> {
     let mut frame = format!("*{}\r\n", words.len()).into_bytes();
     for word in words {

@@ -7,7 +7,7 @@ use super::{
     Fed, Proof,
     cuts::{difference, random_pieces},
     feed::feed,
-    ids::hex,
+    ids::{hex, in_and_out},
     parts::well_placed,
 };
 use crate::{Asked, Codec, Field, Head, Limits, NewId, ProxyError, Rewrite, Say, Side};
@@ -36,9 +36,9 @@ impl Proof<'_> {
         let mut rng = fastrand::Rng::with_seed(self.seed);
         for round in 0..self.mutations {
             let (side, bytes) = hostile_bytes(&mut rng, &corpus);
-            let pieces = random_pieces(&mut rng, &bytes);
+            let cuts = rng.u64(..);
             let outcome = catch_unwind(AssertUnwindSafe(|| {
-                look_into(self.codec, &self.limits, side, &bytes, pieces)
+                look_into(self.codec, &self.limits, side, &bytes, cuts)
             }));
             self.report.mutations += 1;
             let wrong = match outcome {
@@ -59,15 +59,23 @@ impl Proof<'_> {
     }
 }
 
-fn look_into(
+/// Looks into one buffer as [`Proof::check_hostile`] does into each of its: scanned whole and in
+/// pieces it gives the same heads, every promise of a scan holds, and whatever heads are found can
+/// be read, copied, given another id and their own again, and answered. `cuts` chooses the pieces and
+/// the ids, so that a call can be repeated. Fuzzers call it with bytes of their own.
+///
+/// # Errors
+/// What the codec did wrong, in words. A panic of the codec is not caught.
+pub fn look_into(
     codec: &dyn Codec,
     limits: &Limits,
     side: Side,
     bytes: &[u8],
-    pieces: Vec<&[u8]>,
+    cuts: u64,
 ) -> Result<Fed, String> {
+    let mut rng = fastrand::Rng::with_seed(cuts);
     let whole = feed(codec, side, limits, [bytes]);
-    let cut = feed(codec, side, limits, pieces);
+    let cut = feed(codec, side, limits, random_pieces(&mut rng, bytes));
     if let Some(what) = difference(limits, &whole, &cut) {
         return Err(what);
     }
@@ -81,6 +89,9 @@ fn look_into(
         let from = bytes.get(head.start as usize..).unwrap_or_default();
         let frame = from.get(..head.frame_bytes as usize).unwrap_or(from);
         use_frame(codec, side, head, frame)?;
+        if frame.len() == head.frame_bytes as usize {
+            in_and_out(codec, limits, side, head, frame, rng.u64(..))?;
+        }
         use_frame(
             codec,
             side,

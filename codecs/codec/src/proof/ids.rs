@@ -2,7 +2,7 @@
 //! else.
 
 use super::{Proof, Vector, VectorFile, decode::only_head};
-use crate::{Asked, Codec, Head, IdDomain, Kind, Limits, NewId, Rewrite, Side};
+use crate::{Asked, Codec, Head, IdDomain, IdKind, Kind, Limits, NewId, Rewrite, Side};
 
 const CHECK: &str = "ids";
 
@@ -87,6 +87,67 @@ fn put_in_and_out(
         ));
     }
     Ok(1)
+}
+
+/// Puts an id of the lane's range into a whole frame, if the codec takes it, and the frame's own
+/// back: what decoded before must decode each time, with that id and otherwise as before.
+pub(super) fn in_and_out(
+    codec: &dyn Codec,
+    limits: &Limits,
+    side: Side,
+    head: &Head,
+    frame: &[u8],
+    choice: u64,
+) -> Result<(), String> {
+    let Some(domain) = codec.traits().ids else {
+        return Ok(());
+    };
+    if head.id.is_empty() || head.exclusive {
+        return Ok(());
+    }
+    // Frames may grow by a longer id, also where they were just within the limits.
+    let limits = Limits {
+        frame_bytes_max: limits.frame_bytes_max.saturating_add(64),
+        head_bytes_max: limits.head_bytes_max.saturating_add(64),
+        ..*limits
+    };
+    let range = domain.wire_last.saturating_sub(domain.wire_first);
+    let id = match range.checked_add(1) {
+        Some(ids) => domain.wire_first.saturating_add(choice % ids),
+        None => choice,
+    };
+    let Ok(patched) = with_id(codec, side, head, frame, NewId::Wire(id)) else {
+        return Ok(());
+    };
+    let what = |stage: &str, bytes: &[u8], wrong: &str| {
+        format!("{stage} id {id} of {}: {}: {wrong}", hex(frame), hex(bytes))
+    };
+    let there = only_head(codec, &limits, side, &patched)
+        .map_err(|wrong| what("with", &patched, &wrong))?;
+    if there.id_value != id || there.kind != head.kind {
+        let wrong = format!("it decodes as {there:?}, before {head:?}");
+        return Err(what("with", &patched, &wrong));
+    }
+    let mut asked = Asked::default();
+    codec.remember(head, frame, &mut asked);
+    let Ok(back) = with_id(codec, side, &there, &patched, NewId::Callers(&asked)) else {
+        return Ok(());
+    };
+    if matches!(head.kind, Kind::Answer | Kind::Pong | Kind::Push) {
+        return Ok(());
+    }
+    let again =
+        only_head(codec, &limits, side, &back).map_err(|wrong| what("without", &back, &wrong))?;
+    // Numbers may be written in several ways; peers compare what they say. Other ids are bytes.
+    let same = match domain.kind {
+        IdKind::Integer(_) | IdKind::Varint => again.id_value == head.id_value,
+        _ => again.id.of(&back) == head.id.of(frame),
+    };
+    if !same || again.kind != head.kind {
+        let wrong = format!("it decodes as {again:?}, before {head:?}");
+        return Err(what("without", &back, &wrong));
+    }
+    Ok(())
 }
 
 pub(super) fn with_id(

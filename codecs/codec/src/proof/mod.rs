@@ -31,6 +31,7 @@ mod parts;
 mod replies;
 
 mod hostile;
+pub use hostile::look_into;
 
 use std::path::Path;
 
