@@ -2,11 +2,11 @@
 
 use weft_codec::{
     Asked, Balance, CannotSay, Codec, ConnectionState, Correlation, EmitError, Field, Head,
-    IdDomain, IdKind, KeyNames, Limits, Malformed, OneWayAnswers, Order, Rewrite, Say, Sayings,
-    ScanState, Scanned, Side, Sniff, Speaker, Traits, Value, Verdict,
+    IdDomain, IdKind, KeyNames, Limits, Malformed, OneWayAnswers, Order, Parts, Rewrite, Say,
+    Sayings, ScanState, Scanned, Side, Sniff, Speaker, Traits, Value, Verdict,
 };
 
-use crate::{emit, fields, frame, say};
+use crate::{emit, fields, frame, parts, say};
 
 /// The codec of memcached's binary protocol: name `memcached`, without options and without
 /// state.
@@ -119,6 +119,10 @@ impl Codec for Memcached {
                 Err(CannotSay)
             }
         }
+    }
+
+    fn parts(&self, _side: Side, _head: Option<&Head>, frame: &[u8], into: &mut Parts) {
+        parts::name(frame, into);
     }
 }
 

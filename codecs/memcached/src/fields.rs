@@ -63,3 +63,26 @@ pub(crate) fn classify(head: &Head) -> Verdict {
         _ => Verdict::ApplicationError,
     }
 }
+
+/// A status as the protocol's pages call it.
+pub(crate) fn status_in_words(number: u16) -> &'static str {
+    match number {
+        status::OK => "ok",
+        status::NOT_FOUND => "not found",
+        status::EXISTS => "exists",
+        0x03 => "value too large",
+        status::INVALID => "invalid arguments",
+        status::NOT_STORED => "not stored",
+        0x06 => "not a number",
+        status::NOT_MY_BUCKET => "not my bucket",
+        status::AUTHENTICATION => "authentication error",
+        0x21 => "next step of the login",
+        0x81 => "unknown operation",
+        status::OUT_OF_MEMORY => "out of memory",
+        status::NOT_SUPPORTED => "not supported",
+        status::INTERNAL => "internal error",
+        status::BUSY => "busy",
+        status::TEMPORARY => "temporary failure",
+        _ => "unknown",
+    }
+}

@@ -25,3 +25,5 @@ mod fields;
 mod emit;
 
 mod say;
+
+mod parts;

@@ -72,6 +72,16 @@ impl Form {
             && key <= KEY_BYTES_MAX
             && (value == 0 || may_have_value)
     }
+
+    /// The numbers in the extras of a request: name and bytes.
+    pub(crate) fn extras(self) -> &'static [(&'static str, u32)] {
+        match self {
+            Self::Store => &[("flags", 4), ("expiration", 4)],
+            Self::Count => &[("amount", 8), ("initial value", 8), ("expiration", 4)],
+            Self::Expire | Self::MayWord => &[("expiration", 4)],
+            Self::Bare | Self::Key | Self::KeyValue | Self::Any => &[],
+        }
+    }
 }
 
 /// One operation.
@@ -83,6 +93,16 @@ pub(crate) struct Operation {
     pub(crate) silence: Silence,
     pub(crate) role: Role,
     pub(crate) form: Form,
+}
+
+impl Operation {
+    /// The numbers in the extras of an answer: name and bytes.
+    pub(crate) fn extras_of_answer(self) -> &'static [(&'static str, u32)] {
+        match self.role {
+            Role::Keyed => &[("flags", 4)],
+            _ => &[],
+        }
+    }
 }
 
 /// The operation that begins a login.

@@ -2,11 +2,11 @@
 
 use weft_codec::{
     Asked, Balance, CannotSay, Codec, ConnectionState, Correlation, EmitError, Field, Head,
-    IdDomain, IdKind, KeyNames, Limits, Malformed, OneWayAnswers, Order, Rewrite, Say, Sayings,
-    ScanState, Scanned, Side, Sniff, Speaker, Traits, Value, Verdict,
+    IdDomain, IdKind, KeyNames, Limits, Malformed, OneWayAnswers, Order, Parts, Rewrite, Say,
+    Sayings, ScanState, Scanned, Side, Sniff, Speaker, Traits, Value, Verdict,
 };
 
-use crate::{asked, emit, fields, frame, say};
+use crate::{asked, emit, fields, frame, parts, say};
 
 /// The TARS codec: name `tars`, without options and without state.
 #[derive(Clone, Debug)]
@@ -125,6 +125,10 @@ impl Codec for Tars {
                 Err(CannotSay)
             }
         }
+    }
+
+    fn parts(&self, side: Side, _head: Option<&Head>, frame: &[u8], into: &mut Parts) {
+        parts::name(side, frame, into);
     }
 }
 

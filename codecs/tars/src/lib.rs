@@ -28,3 +28,5 @@ mod asked;
 mod emit;
 
 mod say;
+
+mod parts;

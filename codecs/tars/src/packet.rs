@@ -12,7 +12,7 @@ use crate::jce::{FieldHead, Integer, Reader, Stop, kind};
 const VERSIONS: [i64; 4] = [1, 2, 3, 5];
 
 /// `cPacketType` of a request that wants no answer.
-const ONE_WAY: i64 = 1;
+pub(crate) const ONE_WAY: i64 = 1;
 
 /// Tags of `RequestPacket`; the first three are those of `ResponsePacket` too.
 pub(crate) mod request {

@@ -321,3 +321,41 @@ fn first_bytes_tell_the_protocol() {
         assert_eq!(frame::sniff(prefix), expected, "{}", prefix.escape_ascii());
     }
 }
+
+fn named(frame: &[u8]) -> Vec<String> {
+    let mut parts = Parts::default();
+    Memcached::new().parts(Side::Downstream, None, frame, &mut parts);
+    let list = parts.list().iter();
+    list.map(|part| format!("{} {}", part.name, part.value))
+        .collect()
+}
+
+#[test]
+fn a_frames_parts_are_named_by_its_operation() {
+    let store = request(0x11, [&[0, 0, 0, 1, 0, 0, 0, 60], b"k", b"v"]);
+    let all = named(&store);
+    assert_eq!(
+        all[..2],
+        ["magic 128 (request)", "operation 17 (SETQ)"],
+        "{all:?}"
+    );
+    assert_eq!(
+        all[9..],
+        [
+            "extras ",
+            "flags 1",
+            "expiration 60",
+            "key \"k\"",
+            "value \"v\"",
+        ]
+    );
+    let miss = frame(0x81, 0x00, 1, [b"", b"", b"Not found"]);
+    let all = named(&miss);
+    assert_eq!(all[5], "status 1 (not found)");
+    assert_eq!(all[9], "value \"Not found\"");
+    // What is cut off is not guessed.
+    assert_eq!(named(&store[..30]).last().unwrap(), "extras ");
+    assert_eq!(named(&store[..33]).last().unwrap(), "key \"k\"");
+    assert_eq!(named(&store[..23]), ["header (incomplete) "]);
+    assert_eq!(named(&[b'g'; 24]), ["unreadable "]);
+}

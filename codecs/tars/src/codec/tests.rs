@@ -414,3 +414,68 @@ fn an_answer_to_another_kind_of_caller_is_refused() {
         assert!(out.is_empty());
     }
 }
+
+fn named(side: Side, frame: &[u8]) -> Vec<String> {
+    let mut parts = Parts::default();
+    Tars::new().parts(side, None, frame, &mut parts);
+    let list = parts.list().iter();
+    list.map(|part| format!("{} {}", part.name, part.value))
+        .collect()
+}
+
+#[test]
+fn a_packets_parts_are_named_by_their_tags() {
+    let fields: [&[u8]; 8] = [
+        &[0x10, 1],
+        &[0x20, 1],
+        &[0x3c],
+        &[0x40, 7],
+        &[0x56, 1, b'S'],
+        &[0x66, 1, b'f'],
+        &[0x7d, 0, 0x0c],
+        &[0x98, 0x00, 1, 0x06, 1, b'k', 0x16, 1, b'v'],
+    ];
+    let frame = packet(&fields);
+    let all = [
+        "length 29",
+        "version 1",
+        "packet's type 1 (one-way)",
+        "message's type 0",
+        "id 7",
+        "servant \"S\"",
+        "function \"f\"",
+        "body ",
+        "context ",
+        "k \"v\"",
+    ];
+    assert_eq!(named(Side::Downstream, &frame), all);
+    // What is cut off is not guessed.
+    let cut = named(Side::Downstream, &frame[..frame.len() - 1]);
+    assert_eq!(cut[..8], all[..8]);
+    assert_eq!(cut[8..], ["context "]);
+    assert_eq!(
+        named(Side::Downstream, &frame[..3]),
+        ["length (incomplete) "]
+    );
+    assert_eq!(named(Side::Downstream, &[0; 12]), ["unreadable "]);
+}
+
+#[test]
+fn an_answers_parts_are_named_by_its_form() {
+    let own: [&[u8]; 5] = [&[0x10, 1], &[0x2c], &[0x30, 7], &[0x4c], &[0x50, 0xf7]];
+    let all = named(Side::Upstream, &packet(&own));
+    assert_eq!(
+        all[3..],
+        ["id 7", "message's type 0", "result -9 (overload)"]
+    );
+    let tup: [&[u8]; 6] = [
+        &[0x10, 3],
+        &[0x2c],
+        &[0x3c],
+        &[0x40, 7],
+        &[0x56, 1, b'S'],
+        &[0x66, 1, b'f'],
+    ];
+    let all = named(Side::Upstream, &packet(&tup));
+    assert_eq!(all[4..], ["id 7", "servant \"S\"", "function \"f\""]);
+}
