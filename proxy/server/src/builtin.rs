@@ -21,6 +21,27 @@ const BUILTINS: &[Builtin] = &[
     ),
     Builtin::new("raw", Source::Code(|| Arc::new(weft_raw::Raw::new()))),
     Builtin::new(
+        "brpc",
+        Source::Description(
+            "protocols/brpc/protocol.ron",
+            include_str!("../../../protocols/brpc/protocol.ron"),
+        ),
+    ),
+    Builtin::new(
+        "kafka",
+        Source::Description(
+            "protocols/kafka/protocol.ron",
+            include_str!("../../../protocols/kafka/protocol.ron"),
+        ),
+    ),
+    Builtin::new(
+        "mqtt",
+        Source::Description(
+            "protocols/mqtt/protocol.ron",
+            include_str!("../../../protocols/mqtt/protocol.ron"),
+        ),
+    ),
+    Builtin::new(
         "acme",
         Source::Description(
             "protocols/acme/protocol.ron",
@@ -32,6 +53,20 @@ const BUILTINS: &[Builtin] = &[
         Source::Description(
             "protocols/length-id/protocol.ron",
             include_str!("../../../protocols/length-id/protocol.ron"),
+        ),
+    ),
+    Builtin::new(
+        "cstruct",
+        Source::Description(
+            "protocols/cstruct/protocol.ron",
+            include_str!("../../../protocols/cstruct/protocol.ron"),
+        ),
+    ),
+    Builtin::new(
+        "records",
+        Source::Description(
+            "protocols/records/protocol.ron",
+            include_str!("../../../protocols/records/protocol.ron"),
         ),
     ),
 ];
@@ -85,6 +120,15 @@ impl Builtin {
                 folder.to_owned()
             }
             (name, Source::Code(_)) => format!("protocols/{name}"),
+        }
+    }
+
+    /// The text of its description; `None` if it is written in Rust.
+    #[must_use]
+    pub fn description(&self) -> Option<&'static str> {
+        match self.source {
+            Source::Code(_) => None,
+            Source::Description(_, text) => Some(text),
         }
     }
 

@@ -78,6 +78,37 @@ const OPENINGS: &[Opening] = &[
           \x16\x04blue\x06\x07x-route\x16\x03lab\xa8\x0c",
     ),
     (
+        "memcached",
+        "protocols/memcached/vectors/pylibmc.ron",
+        b"\x80\x0c\0\x09\0\0\0\0\0\0\0\x09\0\x01\0\0\0\0\0\0\0\0\0\0whoami:50",
+    ),
+    (
+        "memcached",
+        "protocols/memcached/vectors/memjs.ron",
+        b"\x80\0\0\x09\0\0\0\0\0\0\0\x09\0\0\0\x01\0\0\0\0\0\0\0\0whoami:59",
+    ),
+    (
+        "brpc",
+        "protocols/brpc/vectors/calls.ron",
+        b"PRPC\0\0\0&\0\0\0\x1f\n\x1b\n\x13example.EchoService\x12\x04Echo \x07\n\x05h\
+          ello",
+    ),
+    (
+        "kafka",
+        "protocols/kafka/vectors/framing.ron",
+        b"\0\0\0&\0\x12\0\x04\0\0\0\x01\0\x06till-7\0\rkafka-python\x073.0.12\0",
+    ),
+    (
+        "mqtt",
+        "protocols/mqtt/vectors/paho-3.1.1.ron",
+        b"\x10 \0\x04MQTT\x04\xc2\0\x02\0\x06till-7\0\x04shop\0\x06secret",
+    ),
+    (
+        "mqtt",
+        "protocols/mqtt/vectors/paho-5.ron",
+        b"\x10\x13\0\x04MQTT\x05\x02\0\x02\0\0\x06till-7",
+    ),
+    (
         "acme",
         "protocols/acme/vectors/calls.ron",
         b"AC\x01\0\0\0\0\0\0\x01\0\0\0\xfa\0\0\0=\x06orders\x05place\0\x02\x06tenant\0\x04\
@@ -93,6 +124,17 @@ const OPENINGS: &[Opening] = &[
         "length-id",
         "protocols/length-id/vectors/calls.ron",
         b"\0\0\0\x0b\0\0\0\x01\0\x07hello",
+    ),
+    (
+        "cstruct",
+        "protocols/cstruct/vectors/calls.ron",
+        b"Z\xa5\x02\0)\0\0\0\x01\0\0\0\x01\0\0\0acct-0042\0\0\0\0\0\0\0\x02\0key\xf7)\
+          \xdf\xdd",
+    ),
+    (
+        "records",
+        "protocols/records/vectors/calls.ron",
+        b"BALA0004711008150100000000000000                                ",
     ),
 ];
 
@@ -122,6 +164,14 @@ mod tests {
             let builtin = builtin::all().iter().find(|builtin| builtin.name == *name);
             let codec = builtin.unwrap().codec().unwrap();
             assert_eq!(codec.sniff(bytes), Sniff::Yes, "{path}");
+        }
+    }
+
+    #[test]
+    fn every_built_in_protocol_whose_clients_speak_first_has_an_opening() {
+        for builtin in builtin::all() {
+            let opened = !super::of(builtin.name).is_empty();
+            assert_eq!(opened, builtin.name != "raw", "{}", builtin.name);
         }
     }
 }

@@ -79,16 +79,34 @@ impl<'s> Protocols<'s> {
             }
         };
         let name = codec.name().to_owned();
+        let builtin = self.builtins.iter().find(|builtin| builtin.name == name);
+        let known = builtin.is_some_and(|builtin| builtin.description() == Some(&*text));
         if let Some(files) = own_vectors(found, place, path, &*codec) {
             self.vectors.insert(name.clone(), files);
+        } else if !known {
+            found.warn(
+                place,
+                format!("nothing proves the description of `{name}`: it has no vectors"),
+                format!(
+                    "put captured frames into `{}`, with what each must decode to",
+                    path.with_file_name("vectors").display()
+                ),
+            );
         }
-        if self.builtins.iter().any(|b| b.name == name && b.is_code()) {
+        if builtin.is_some_and(Builtin::is_code) {
             found.refuse(
                 place,
                 format!("protocol `{name}` is built in"),
                 "give the description another name",
             );
-        } else if self.described.contains_key(&name) {
+        } else if builtin.is_some() && !known {
+            found.warn(
+                place,
+                format!("this description takes the place of the built-in protocol `{name}`"),
+                "give it another name if both are wanted",
+            );
+        }
+        if self.described.contains_key(&name) {
             found.refuse(
                 place,
                 format!("protocol `{name}` is described twice"),
@@ -180,7 +198,7 @@ impl<'s> Protocols<'s> {
 }
 
 /// The vectors in `vectors` beside a description, which must hold for it: a protocol that fails
-/// its own vectors is not loaded.
+/// its own vectors is not loaded. `None` if there are none.
 fn own_vectors(
     found: &mut Findings<'_>,
     place: &Place<'_>,
@@ -199,9 +217,12 @@ fn own_vectors(
                 format!("the vectors of the description cannot be read: {error}"),
                 "correct them, or take the folder away",
             );
-            return None;
+            return Some(Vec::new());
         }
     };
+    if files.iter().all(|file| file.frames.is_empty()) {
+        return None;
+    }
     let mut proof = Proof::new(codec);
     for file in &files {
         proof = proof.with(file.clone());

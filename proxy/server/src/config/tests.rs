@@ -508,6 +508,23 @@ fn a_description_may_not_take_the_name_of_a_protocol_in_rust() {
 }
 
 #[test]
+fn a_description_that_takes_the_place_of_a_built_in_one_is_a_warning_and_its_copy_is_none() {
+    for (mend, warned) in [("900", false), ("901", true)] {
+        let folder = folder(&format!("place-{mend}"), |acme| {
+            acme.replace("From(900)", &format!("From({mend})"))
+        });
+        let file = folder.join("p.ron");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text.replace("\"own\"", "\"acme\"")).unwrap();
+        let config = super::load(&file).map_err(|c| said(&c)).unwrap();
+        let told = said(&config.warnings);
+        assert_eq!(told.contains("the place of the built-in"), warned, "{told}");
+        assert_eq!(told.contains("nothing proves"), warned, "{told}");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
+
+#[test]
 fn codecs_are_shared_only_while_their_description_is_the_same() {
     let folder = folder("share", renamed);
     let path = folder.join("p.ron");

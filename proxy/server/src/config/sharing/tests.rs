@@ -71,7 +71,17 @@ fn the_services_alone_say_the_protocols() {
 
 #[test]
 fn all_protocols_with_first_bytes_of_their_own_can_share_a_port() {
-    let names = ["thrift", "redis", "dubbo", "bolt", "tars", "acme"];
+    let names = [
+        "thrift",
+        "redis",
+        "dubbo",
+        "bolt",
+        "tars",
+        "memcached",
+        "acme",
+        "brpc",
+        "cstruct",
+    ];
     let services = names.map(|name| format!("\"{name}s\"")).join(", ");
     let config = good(&format!("services: [{services}]"), &names);
     assert!(config.warnings.is_empty(), "{}", said(&config.warnings));
@@ -90,6 +100,28 @@ fn a_protocol_that_would_take_anothers_clients_is_refused_with_the_bytes_and_the
         &["length-id", "thrift"],
         "is taken for `length-id`\n  help: name `thrift` before `length-id`",
     );
+}
+
+#[test]
+fn protocols_without_a_mark_of_their_own_are_found_to_take_others_clients() {
+    for (first, second) in [("kafka", "thrift"), ("length-id", "kafka")] {
+        let services = format!("services: [\"{first}s\", \"{second}s\"]");
+        let taken = format!("a client of `{second}` that sends");
+        refused(&services, &[first, second], &taken);
+    }
+}
+
+#[test]
+fn a_description_that_nothing_proves_is_warned_of() {
+    let folder = described("sniff-unproved", Some(&VECTORS.replace("METHOD", "7")));
+    let config = two_described(&folder).unwrap_or_else(|wrong| panic!("{}", said(&wrong)));
+    let warned = said(&config.warnings);
+    assert!(
+        warned.contains("nothing proves the description of `two`"),
+        "{warned}"
+    );
+    assert!(!warned.contains("description of `one`"), "{warned}");
+    fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
