@@ -230,3 +230,40 @@ fn a_broker_that_dies_takes_its_own_clients_connections_and_they_come_back_to_an
         weft.assert_books_balance();
     }
 }
+
+#[test]
+fn a_client_that_no_broker_serves_is_closed_and_its_library_says_so_and_others_notice_nothing() {
+    if !all_there(NEEDED) {
+        return;
+    }
+    let broker = broker("one");
+    let weft = weft(&format!(
+        "listeners: [(name: \"front\", addresses: [\"127.0.0.1:0\"], protocol: \"mqtt\")],
+        services: [
+            (name: \"some\", protocol: \"mqtt\", instances: [\"127.0.0.1:{}\"]),
+            (name: \"none\", protocol: \"mqtt\", instances: [\"127.0.0.1:{}\"],
+                policy: (queue: (no_instance_wait: \"20ms\"))),
+        ],
+        routes: [
+            (name: \"some\", when: (keys: {{\"user\": \"served\"}}), to: (service: \"some\")),
+            (name: \"none\", when: (keys: {{\"user\": \"unserved\"}}), to: (service: \"none\")),
+        ],",
+        broker.port,
+        free_port()
+    ));
+    for version in VERSIONS {
+        let args = format!("--version {version} --user served");
+        let well = client(Language::Node, weft.port, &args);
+        for user in ["unserved", "nobody"] {
+            let args = format!("--version {version} --user {user} --refused");
+            let node = report(client(Language::Node, weft.port, &args));
+            assert_eq!(node["kind"], "closed", "{node}");
+            let python = report(client(Language::Python, weft.port, &args));
+            assert_eq!(python["codes"], serde_json::json!([]), "{python}");
+            assert_eq!(number(&python, "ends"), 1, "{python}");
+        }
+        assert_all_ok(&report(well), CHECKS);
+    }
+    weft.wait_until_all_left();
+    weft.assert_books_balance();
+}

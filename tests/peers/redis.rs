@@ -192,3 +192,46 @@ fn a_redis_that_was_never_there_is_an_err_reply_in_words() {
     let error = redis_cli(weft.port, &["get", "x"]);
     assert!(error.starts_with("ERR weft: "), "{error}");
 }
+
+#[test]
+fn ioredis_hears_right_values_or_our_words_on_one_connection_while_a_redis_dies() {
+    if !all_there(NEEDED) {
+        return;
+    }
+    let mut servers = [redis_server(), redis_server(), redis_server()];
+    let policy = "queue: (no_instance_wait: \"20ms\")";
+    let weft = Weft::start("redis", &ports(&servers), policy);
+    let mut running = client(Language::Node, weft.port, "--outage --seconds 2");
+    running.wait_for(|line| (line == "running").then_some(()));
+    servers[0].running.kill();
+    let told = report(running);
+    assert_eq!(number(&told, "wrong_count"), 0, "{told}");
+    // At most one value of each strand was set on the Redis that died and asked for elsewhere.
+    assert!(number(&told, "lost") <= 16, "{told}");
+    assert!(number(&told, "ok") > 400, "{told}");
+    let said = told["said"].as_object().unwrap();
+    // Often nothing of it was under way to the one that died; then nobody is told anything.
+    for words in said.keys() {
+        assert!(words.starts_with("ERR weft: "), "{words}: {told}");
+    }
+    for kind in told["kinds"].as_object().unwrap().keys() {
+        assert_eq!(kind, "ReplyError", "{told}");
+    }
+    // What ioredis asks first, it asks on its one connection.
+    assert_eq!(weft.counters().clients_accepted, 1, "{told}");
+    weft.assert_books_balance();
+}
+
+#[test]
+fn an_absent_redis_is_ioredis_own_error_in_our_words() {
+    if !all_there(NEEDED) {
+        return;
+    }
+    let absent = [crate::scripts::free_port()];
+    let policy = "queue: (no_instance_wait: \"20ms\")";
+    let weft = Weft::start("redis", &absent, policy);
+    let told = report(client(Language::Node, weft.port, "--refused"));
+    assert_eq!(told["kind"], "ReplyError", "{told}");
+    let words = told["message"].as_str().unwrap();
+    assert!(words.starts_with("ERR weft: "), "{told}");
+}

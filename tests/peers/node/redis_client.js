@@ -8,9 +8,17 @@ const { parseArgs } = require('node:util');
 const Redis = require('ioredis');
 
 const { values: args, positionals } = parseArgs({
-  options: { port: { type: 'string' } },
+  options: {
+    port: { type: 'string' },
+    outage: { type: 'boolean', default: false },
+    refused: { type: 'boolean', default: false },
+    seconds: { type: 'string', default: '2' },
+  },
   allowPositionals: true,
 });
+
+// After so many sets and gets of an outage run it says `running`.
+const RUNNING_AFTER = 200;
 
 const open = [];
 function connect(options = {}) {
@@ -106,7 +114,45 @@ const checks = {
   },
 };
 
+// Sets and gets for some seconds, many in flight on one connection: what was answered, what
+// failed, and in which words. A value that is gone counts as lost: it was on a Redis that died.
+async function outage() {
+  const report = { ok: 0, lost: 0, wrong_count: 0, said: {}, kinds: {} };
+  const client = connect();
+  const until = Date.now() + Number(args.seconds) * 1000;
+  const strand = async (number) => {
+    for (let step = 0; Date.now() < until; step += 1) {
+      const [key, value] = [`jo:${number}:${step % 97}`, `${number}/${step}`];
+      try {
+        const [, got] = await Promise.all([client.set(key, value), client.get(key)]);
+        report.ok += 1;
+        if (got === null) report.lost += 1;
+        else if (got !== value) report.wrong_count += 1;
+        if (report.ok === RUNNING_AFTER) console.log('running');
+      } catch (error) {
+        report.said[error.message] = (report.said[error.message] ?? 0) + 1;
+        report.kinds[error.name] = (report.kinds[error.name] ?? 0) + 1;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, (_, number) => strand(number)));
+  return report;
+}
+
+// What a get is rejected with where nothing can be served.
+async function refused() {
+  try {
+    return { kind: 'no error', message: String(await connect().get('x')) };
+  } catch (error) {
+    return { kind: error.name, message: error.message };
+  }
+}
+
 async function main() {
+  if (args.outage || args.refused) {
+    console.log(JSON.stringify(await (args.outage ? outage() : refused())));
+    process.exit(0);
+  }
   const results = {};
   for (const [name, check] of Object.entries(checks)) {
     if (positionals.length > 0 && !positionals.includes(name)) continue;

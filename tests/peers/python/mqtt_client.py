@@ -337,8 +337,11 @@ def outage(args):
 
 def refused(args):
     """What a client is told that cannot be served."""
-    peer = Peer(args, "refused")
-    return {"codes": peer.codes[:1]}
+    peer = Peer(args, "refused", start=False)
+    peer.client.reconnect_delay_set(60)
+    peer.client.loop_start()
+    peer.until(lambda: peer.codes or peer.ends, "answer or end")
+    return {"codes": peer.codes, "ends": peer.ends}
 
 
 def where(args):
