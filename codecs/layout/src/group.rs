@@ -5,7 +5,7 @@
 //! is the description's and not the frame's.
 
 use crate::number::{Form, Number};
-use crate::program::{EntryKey, Format, Group, GroupExtent, Keyed, Place, Text};
+use crate::program::{EntryKey, Format, Group, GroupExtent, Keyed, NEST_MAX, Place, Text};
 use crate::stop::Stop;
 use crate::walk::Walker;
 
@@ -28,6 +28,19 @@ pub(crate) struct Entry {
     /// Where the next entry begins.
     behind: usize,
 }
+
+/// An entry as it is listed: from its key to what follows it, and the value in it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Listed {
+    pub(crate) begin: usize,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) behind: usize,
+}
+
+/// Told of an entry: the keys of the messages around it and its own, where it stands, and the
+/// frame. Answers whether it is to be told of the entries inside it.
+pub(crate) type EachEntry<'e> = dyn FnMut(&[EntryKey], &Listed, &[u8]) -> bool + 'e;
 
 /// The bytes of a group's entries, and how many there are if they are counted.
 #[derive(Clone, Copy, Debug)]
@@ -97,6 +110,68 @@ impl Walker<'_, '_> {
                 })
             }
         }
+    }
+
+    /// Tells `each` of every entry of a group.
+    pub(crate) fn list(&mut self, group: &Group, each: &mut EachEntry<'_>) -> Result<(), Stop> {
+        let region = self.region(group)?;
+        self.list_region(&group.format, region, &mut Vec::new(), each)
+    }
+
+    fn list_region(
+        &mut self,
+        format: &Format,
+        region: Region,
+        path: &mut Vec<EntryKey>,
+        each: &mut EachEntry<'_>,
+    ) -> Result<(), Stop> {
+        let Region {
+            mut at,
+            end,
+            mut left,
+        } = region;
+        while at < end && left > 0 && path.len() < NEST_MAX {
+            let key = self.key(format, (at, end))?;
+            let (entry, _) = self.entry(format, (at, end), &key)?;
+            if entry.behind <= at {
+                return Err(Stop::Beyond(at));
+            }
+            path.push(key);
+            let listed = Listed {
+                begin: at,
+                start: entry.start,
+                end: entry.end,
+                behind: entry.behind,
+            };
+            if each(path, &listed, self.frame) {
+                let inside = Region {
+                    at: entry.start,
+                    end: entry.end,
+                    left: usize::MAX,
+                };
+                // A message that is damaged inside is passed over all the same.
+                let depth = path.len();
+                let _ = self.list_region(format, inside, path, each);
+                path.truncate(depth);
+            }
+            path.pop();
+            at = entry.behind;
+            left = left.saturating_sub(1);
+        }
+        Ok(())
+    }
+
+    /// The key of the entry at the beginning of a region.
+    fn key(&mut self, format: &Format, (at, end): (usize, usize)) -> Result<EntryKey, Stop> {
+        Ok(match format {
+            Format::Pairs { key, .. } => {
+                let key = self.text_in(key, at, end)?;
+                let key = self.frame.get(key.start..key.end);
+                EntryKey::Text(key.ok_or(Stop::Need(end))?.into())
+            }
+            Format::Tlv { tag, .. } => EntryKey::Number(tag.decode(self.frame, at, end)?.0),
+            Format::Proto => EntryKey::Number(PROTO.decode(self.frame, at, end)?.0),
+        })
     }
 
     /// The value under one key in a region.

@@ -90,7 +90,11 @@ impl Program {
     }
 
     /// The length of the frame, as far as the walk must go to know it.
-    fn walked_length(&self, walker: &mut Walker<'_, '_>, limits: &Limits) -> Result<u32, Hold> {
+    pub(crate) fn walked_length(
+        &self,
+        walker: &mut Walker<'_, '_>,
+        limits: &Limits,
+    ) -> Result<u32, Hold> {
         for length in &self.extent.lengths {
             let at = match walker.reach(length.place) {
                 Err(Stop::Absent) => continue,

@@ -1,8 +1,8 @@
 //! A compiled description behind the contract of a codec.
 
 use weft_codec::{
-    Asked, CannotSay, Codec, EmitError, Field, Head, Limits, Malformed, Rewrite, Say, ScanState,
-    Scanned, Side, Sniff, Tail, Traits, Value, Verdict,
+    Asked, CannotSay, Codec, EmitError, Field, Head, Limits, Malformed, Parts, Rewrite, Say,
+    ScanState, Scanned, Side, Sniff, Tail, Traits, Value, Verdict,
 };
 use weft_ron::Complaint;
 
@@ -87,6 +87,10 @@ impl Codec for Layout {
 
     fn tail(&self, _side: Side, head: &Head, frame: &[u8], emitted: &[u8]) -> Option<Tail> {
         self.program.tail(head, frame, emitted)
+    }
+
+    fn parts(&self, side: Side, head: Option<&Head>, frame: &[u8], parts: &mut Parts) {
+        self.program.name_parts(side, head, frame, parts);
     }
 
     fn say(&self, what: &Say<'_>, out: &mut Vec<u8>) -> Result<(), CannotSay> {

@@ -44,6 +44,7 @@ mod scan;
 mod ask;
 mod copy;
 mod mend;
+mod parts;
 mod speak;
 mod tail;
 mod write;

@@ -131,6 +131,11 @@ impl<'p, 'f> Walker<'p, 'f> {
         }
     }
 
+    /// How many strides it has passed.
+    pub(crate) fn passed(&self) -> u16 {
+        self.next
+    }
+
     /// The offset of a place that the walk has passed.
     pub(crate) fn position(&self, place: Place) -> Result<usize, Stop> {
         if place.strides == 0 {

@@ -9,6 +9,7 @@ use super::Checker;
 use super::frame::Builder;
 use super::items::is_plain;
 use super::meaning::Declared;
+use super::named::named;
 use super::quick;
 use super::replies::Spoken;
 use super::shape::{Holds, Shape};
@@ -114,6 +115,8 @@ fn empty(raw: &Protocol, kinds: Kinds) -> Program {
         strides: Vec::new(),
         magics: Vec::new(),
         late_magics: Vec::new(),
+        named: Vec::new(),
+        named_entries: Vec::new(),
         fields: Vec::new(),
         groups: Vec::new(),
         extent: Extent {
@@ -182,6 +185,7 @@ impl Program {
         self.traits.frame_bytes_min = shape.frame_bytes_min;
         self.frame_bytes_min = shape.frame_bytes_min;
         self.plain = plain_strides(&shape);
+        (self.named, self.named_entries) = named(&shape);
         self.strides = shape.strides;
         self.magics = shape.magics;
         self.late_magics = shape.late_magics;

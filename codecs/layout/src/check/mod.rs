@@ -14,6 +14,7 @@ mod table;
 
 mod keys;
 mod meaning;
+mod named;
 mod replies;
 mod spoken;
 

@@ -11,6 +11,7 @@
 mod field;
 mod glance;
 mod meaning;
+mod named;
 mod slot;
 mod stride;
 mod template;
@@ -20,6 +21,7 @@ pub(crate) use field::{Field, Group, GroupExtent, IdField, Key, KeyOf, Keyed, Sp
 pub(crate) use glance::Glance;
 pub(crate) use meaning::in_ranges;
 pub(crate) use meaning::{Condition, Deadline, Kinds, Meaning, QuickStatus, Status, Test, Want};
+pub(crate) use named::{Named, NamedEntry, Shows};
 pub(crate) use slot::Slot;
 pub(crate) use stride::{Base, Count, Entries, Extent, Magic, Piece, Place, Stride, Sum, Text};
 pub(crate) use stride::{Length, Over, Plain, Quick, Repeat, Varying};
@@ -55,6 +57,9 @@ pub(crate) struct Program {
     pub(crate) magics: Vec<Magic>,
     /// Constants that stand elsewhere.
     pub(crate) late_magics: Vec<(Place, Box<[u8]>)>,
+    /// The names of what a frame holds, in wire order, and of what its groups hold: for people.
+    pub(crate) named: Vec<Named>,
+    pub(crate) named_entries: Vec<NamedEntry>,
     /// Every named field.
     pub(crate) fields: Vec<Field>,
     /// Maps, TLVs and protobuf messages, in wire order.

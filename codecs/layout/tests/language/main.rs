@@ -14,6 +14,7 @@ mod groups;
 mod ids;
 mod lines;
 mod numbers;
+mod parts;
 mod said;
 mod sums;
 mod ways;
