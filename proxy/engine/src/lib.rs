@@ -43,6 +43,7 @@ mod exchange;
 mod admit;
 mod bound;
 mod service;
+mod room;
 mod instance;
 mod balance;
 mod dispatch;

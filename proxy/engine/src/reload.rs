@@ -207,8 +207,9 @@ impl Engine {
             .iter()
             .position(|run| run.state.service.name == *name);
         let index = found.unwrap_or_else(|| {
+            let room = self.share.room(name);
             self.services
-                .push(ServiceRun::new(Arc::clone(state), &self.panics));
+                .push(ServiceRun::new(Arc::clone(state), room, &self.panics));
             self.services.len() - 1
         });
         let old: Vec<InstanceKey> = match self.services.get_mut(index) {

@@ -11,6 +11,7 @@ use crate::client::Facets;
 use crate::exchange::ExchangeKey;
 use crate::guard::{Guarded, Panics};
 use crate::instance::{InstanceKey, InstanceRun};
+use crate::room::Room;
 use crate::table::Table;
 use crate::{Nanos, ServiceState};
 
@@ -37,8 +38,8 @@ pub(crate) struct ServiceRun {
     pub(crate) waiting: VecDeque<(Nanos, ExchangeKey)>,
     /// When the first of them has waited long enough: one timer serves all.
     pub(crate) waiting_alarm_at: Nanos,
-    /// Exchanges that wait for an instance or a lane.
-    pub(crate) waiting_count: usize,
+    /// Where exchanges wait for an instance or a lane.
+    pub(crate) room: Room,
     /// Instances that could not be connected and may be tried again.
     pub(crate) due: Vec<InstanceKey>,
     pub(crate) budget: RetryBudget,
@@ -64,7 +65,7 @@ impl ServiceRun {
         Arc::clone(earlier.unwrap_or(&self.codec))
     }
 
-    pub(crate) fn new(state: Arc<ServiceState>, panics: &Arc<Panics>) -> Self {
+    pub(crate) fn new(state: Arc<ServiceState>, room: Room, panics: &Arc<Panics>) -> Self {
         Self {
             codec: Guarded::new(&state.codec, panics),
             state,
@@ -74,7 +75,7 @@ impl ServiceRun {
             subsets: Vec::new(),
             waiting: VecDeque::new(),
             waiting_alarm_at: Nanos::NEVER,
-            waiting_count: 0,
+            room,
             due: Vec::new(),
             budget: RetryBudget::default(),
         }

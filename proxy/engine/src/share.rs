@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use weft_model::LanePolicy;
 
+use crate::room::{Room, Rooms};
 use crate::{Engine, Settings};
 
 /// An engine's place in its process.
@@ -31,6 +32,11 @@ impl Share {
             workers: 1,
             budgets: Arc::new(Budgets::new(settings, 1)),
         }
+    }
+
+    /// This engine's part of the room in which exchanges of a service wait.
+    pub(crate) fn room(&self, service: &str) -> Room {
+        self.budgets.rooms.of(service, self.workers)
     }
 
     /// This engine's part of a service's lane policy. The parts of all engines add up to
@@ -58,6 +64,7 @@ pub struct Budgets {
     exchanges: Budget,
     answer_bytes: Budget,
     kept_bytes: Budget,
+    rooms: Rooms,
 }
 
 impl Budgets {
@@ -68,6 +75,7 @@ impl Budgets {
             exchanges: Budget::new(settings.exchanges_max, workers),
             answer_bytes: Budget::new(settings.answer_bytes_max, workers),
             kept_bytes: Budget::new(settings.kept_bytes_max, workers),
+            rooms: Rooms::default(),
         }
     }
 }

@@ -22,7 +22,7 @@ impl Engine {
             waiting: self
                 .services
                 .iter()
-                .map(|service| service.waiting_count)
+                .map(|service| service.room.used())
                 .sum(),
             answer_bytes: self.answer_bytes,
             kept_bytes: self.kept_bytes,
@@ -70,7 +70,7 @@ impl Engine {
             .map(|service| ServiceView {
                 name: service.state.service.name.clone(),
                 home: service.home,
-                waiting: service.waiting_count,
+                waiting: service.room.used(),
                 instances: service
                     .instances
                     .iter()

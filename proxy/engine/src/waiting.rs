@@ -31,22 +31,15 @@ impl Engine {
         let Some(service) = self.services.get_mut(rule.service) else {
             return false;
         };
-        if service.waiting_count >= waiting_max {
-            self.fail(
-                key,
-                ProxyError::Overload,
-                "too many requests wait for this service",
-                true,
-            );
-            return false;
-        }
-        if exchange.kept.is_none() && !room {
-            self.fail(
-                key,
-                ProxyError::Overload,
-                "no room to keep a waiting request",
-                true,
-            );
+        let refused = if exchange.kept.is_none() && !room {
+            Some("no room to keep a waiting request")
+        } else if !service.room.enter(waiting_max) {
+            Some("too many requests wait for this service")
+        } else {
+            None
+        };
+        if let Some(why) = refused {
+            self.fail(key, ProxyError::Overload, why, true);
             return false;
         }
         if exchange.kept.is_none() {
@@ -54,7 +47,6 @@ impl Engine {
             self.kept_bytes += kept.len();
             exchange.kept = Some(kept);
         }
-        service.waiting_count += 1;
         true
     }
 
@@ -74,7 +66,7 @@ impl Engine {
         exchange.phase = Phase::New;
         let service = exchange.rule.as_ref().map(|rule| rule.service);
         if let Some(service) = service.and_then(|service| services.get_mut(service)) {
-            service.waiting_count = service.waiting_count.saturating_sub(1);
+            service.room.leave();
         }
     }
 

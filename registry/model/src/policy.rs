@@ -132,7 +132,8 @@ impl Default for LanePolicy {
 /// Waiting for an instance or a lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueuePolicy {
-    /// Exchanges of one service that wait in one worker; more are shed. At least 1.
+    /// Exchanges of one service that wait in the process; more are shed. At least 1. With
+    /// several workers up to an eighth may lie unused in some while another is refused more.
     /// Default 10,000: a burst may come while the first connection is being made; memory is
     /// bounded by the bytes that are kept.
     pub waiting_max: u32,
