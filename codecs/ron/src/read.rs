@@ -76,7 +76,37 @@ fn complaint(file: &str, text: &str, error: &SpannedError) -> Complaint {
                 words(&error.code),
             )
         }
-        other => Complaint::new(file, at(token::skip_blank(text, cursor)), words(other)),
+        other => broken(file, text, token::skip_blank(text, cursor), other),
+    }
+}
+
+/// The complaint for a text that is no RON from `at` on, or none of what is wanted.
+fn broken(file: &str, text: &str, at: usize, error: &Error) -> Complaint {
+    let new = |message: &str| Complaint::new(file, Position::of_offset(text, at), message);
+    let begin = |name: &str| format!("begin with `{name}(`");
+    match error {
+        _ if text.starts_with('\u{feff}') => Complaint::new(
+            file,
+            Position::START,
+            "the file begins with a byte order mark",
+        )
+        .help("save it as UTF-8 without one"),
+        Error::ExpectedNamedStructLike(name) if at >= text.len() => {
+            new("nothing stands in the file").help(begin(name))
+        }
+        Error::ExpectedNamedStructLike(name) => new(&words(error)).help(begin(name)),
+        Error::ExpectedArray => new("expected a list").help("write `[…]`"),
+        Error::ExpectedMap => new("expected a map").help("write `{…}`"),
+        Error::TrailingCharacters => new("something stands behind the end").help("remove it"),
+        _ if at >= text.len() => match token::unclosed(text) {
+            Some((open, start)) => {
+                let place = Position::of_offset(text, start);
+                new(&format!("the file ends inside the `{open}` of {place}"))
+                    .help("close it, or see what is missing")
+            }
+            None => new(&words(error)),
+        },
+        _ => new(&words(error)),
     }
 }
 

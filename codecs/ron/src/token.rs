@@ -114,6 +114,19 @@ fn quoted_bytes(rest: &str, quote: char) -> usize {
     rest.len()
 }
 
+/// The last mark that is opened and never closed, and its offset.
+pub(crate) fn unclosed(text: &str) -> Option<(&str, usize)> {
+    let mut open = Vec::new();
+    for token in Tokens::new(text, 0) {
+        match token.class {
+            Class::Open => open.push(token),
+            Class::Close => drop(open.pop()),
+            _ => {}
+        }
+    }
+    open.pop().map(|token| (token.of(text), token.start))
+}
+
 /// The offset of the first byte from `at` on that is neither blank nor comment.
 pub(crate) fn skip_blank(text: &str, mut at: usize) -> usize {
     while let Some(rest) = text.get(at..) {

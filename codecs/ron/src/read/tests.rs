@@ -116,7 +116,40 @@ fn a_variant_with_too_few_values_is_said_at_its_name() {
 #[test]
 fn broken_syntax_is_said_where_it_breaks() {
     refused_at("(\n  name: \"a\"\n  ports: [],\n)", 3, 3, "expected comma");
-    refused_at("(name: \"a\"", 1, 11, "");
-    refused_at("(name: \"a\") more", 1, 13, "trailing");
-    refused_at("", 1, 1, "expected");
+    refused_at("(name: \"a\") more", 1, 13, "behind the end");
+    refused_at("(name: \"a\", ports: \"1\")", 1, 20, "expected a list");
+}
+
+#[test]
+fn a_text_that_is_cut_off_names_the_mark_that_is_open() {
+    refused_at("(name: \"a\"", 1, 11, "inside the `(` of 1:1");
+    refused_at(
+        "(\n  name: \"a\",\n  ports: [1\n",
+        4,
+        1,
+        "inside the `[` of 3:10",
+    );
+    refused_at(
+        "(name: \"a\", inner: (length: 3)",
+        1,
+        31,
+        "inside the `(` of 1:1",
+    );
+}
+
+#[test]
+fn a_file_of_something_else_is_told_how_to_begin() {
+    let complaint = refused("\n \n");
+    assert!(complaint.to_string().contains("nothing stands in the file"));
+    assert!(complaint.to_string().contains("begin with `Sample(`"));
+    assert!(
+        refused("{\"name\": 1}")
+            .to_string()
+            .contains("begin with `Sample(`")
+    );
+}
+
+#[test]
+fn a_byte_order_mark_is_named() {
+    refused_at("\u{feff}(name: \"a\")", 1, 1, "byte order mark");
 }

@@ -85,7 +85,10 @@ fn address(found: &mut Findings<'_>, place: &Place<'_>, text: &str) -> Option<Ad
         found.refuse(
             place,
             format!("`{text}` is not an absolute path"),
-            format!("write \"unix:/run/{}\"", path.trim_start_matches('.')),
+            match path.trim_start_matches('.') {
+                "" => "write \"unix:/run/name.sock\"".to_owned(),
+                name => format!("write \"unix:/run/{name}\""),
+            },
         );
         return None;
     }

@@ -337,6 +337,7 @@ fn bad_addresses_are_told_apart() {
         ("10.0.0.1:http", "`http` is not a port"),
         ("/run/a.sock", "write \"unix:/run/a.sock\""),
         ("unix:a.sock", "write \"unix:/run/a.sock\""),
+        ("unix:", "write \"unix:/run/name.sock\""),
         ("0.0.0.0:9000", "write the server's own address"),
         ("10.0.0.1:0", "port 0 leads nowhere"),
         ("", "is not an address"),
