@@ -56,6 +56,20 @@ fn a_drain_does_not_wait_longer_than_its_grace() {
 }
 
 #[test]
+fn a_signal_that_asks_for_nothing_ends_nothing() {
+    play(async {
+        let backend = Backend::start(Wire::Thrift, "one", Manner::default()).await;
+        let proxy = Process::start(&simple("thrift", &[backend.address()], ""), 1_024);
+        let mut client = Client::connect(Wire::Thrift, proxy.front).await;
+        for name in ["USR1", "USR2"] {
+            proxy.signal(name);
+            proxy.logged(&["ask for nothing here"]);
+            assert_eq!(client.call(1, "hello").await.unwrap().body, b"one|hello");
+        }
+    });
+}
+
+#[test]
 fn sigterm_drains_and_exits_with_zero() {
     play(async {
         let backend = Backend::start(Wire::Thrift, "one", Manner::default()).await;

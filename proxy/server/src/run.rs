@@ -51,6 +51,7 @@ struct Signals {
     hangup: Signal,
     terminate: Signal,
     interrupt: Signal,
+    user: [Signal; 2],
 }
 
 impl Signals {
@@ -59,15 +60,22 @@ impl Signals {
             hangup: signal(SignalKind::hangup())?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            user: [
+                signal(SignalKind::user_defined1())?,
+                signal(SignalKind::user_defined2())?,
+            ],
         })
     }
 
     /// Waits for the next signal. Cancel safe.
     async fn next(&mut self) -> Told {
+        let [first, second] = &mut self.user;
         tokio::select! {
             _ = self.terminate.recv() => Told::End,
             _ = self.interrupt.recv() => Told::End,
             _ = self.hangup.recv() => Told::Reload,
+            _ = first.recv() => Told::Nothing,
+            _ = second.recv() => Told::Nothing,
         }
     }
 
@@ -82,6 +90,9 @@ impl Signals {
 enum Told {
     Reload,
     End,
+    /// `SIGUSR1` and `SIGUSR2`, by which others open their logs again: nobody who is used to that
+    /// shall kill a proxy by it.
+    Nothing,
 }
 
 async fn live(path: &Path, config: Config) -> u8 {
@@ -113,6 +124,9 @@ async fn live(path: &Path, config: Config) -> u8 {
             told = signals.next() => match told {
                 Told::End => break,
                 Told::Reload => drain = reload(path, &server).unwrap_or(drain),
+                Told::Nothing => tracing::warn!(
+                    "SIGUSR1 and SIGUSR2 ask for nothing here: SIGHUP reloads, SIGTERM drains"
+                ),
             },
             () = server.ended() => {
                 tracing::error!("every worker has ended");

@@ -160,8 +160,7 @@ pub(super) fn tell_others(evidence: &Evidence<'_>) -> Vec<String> {
                 return format!("none of {} {name} requests failed", counts.sent);
             }
             format!(
-                "{failed} of {} {name} requests failed: they may have been executed, so nobody \
-                 repeated them, and their callers were told",
+                "{failed} of {} {name} requests failed: maybe executed, so not repeated",
                 counts.sent
             )
         })
