@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use weft_codec::{Choice, Codec, Correlation, Speaker, choose};
+use weft_codec::{Choice, Codec, Correlation, SNIFF_BYTES_MAX, Speaker, choose};
 
 use super::place::{Findings, Place};
 use super::protocols::Protocols;
@@ -217,8 +217,8 @@ fn server_first(
     position
 }
 
-/// Tries the first bytes of every protocol on all of them, as they may come: byte by byte and
-/// all at once.
+/// Tries the first bytes of every protocol on all of them, as they may come: byte by byte, all
+/// at once, and with more requests behind them.
 fn told_apart(
     found: &mut Findings<'_>,
     protocols: &Protocols<'_>,
@@ -279,10 +279,8 @@ fn told_apart(
 
 /// After how many bytes of an opening the n-th codec is not the one that gets it, and which is.
 fn mistaken(codecs: &[&dyn Codec], n: usize, opening: &[u8]) -> Option<(usize, Option<usize>)> {
-    let decide = |end: usize| {
-        let prefix = opening.get(..end).unwrap_or(opening);
-        choose(codecs.iter().copied(), prefix)
-    };
+    let asked = |prefix: &[u8]| choose(codecs.iter().copied(), prefix);
+    let decide = |end: usize| asked(opening.get(..end).unwrap_or(opening));
     for end in (1..=opening.len()).chain([opening.len()]) {
         match decide(end) {
             Choice::Is(index) if index == n => break,
@@ -293,6 +291,13 @@ fn mistaken(codecs: &[&dyn Codec], n: usize, opening: &[u8]) -> Option<(usize, O
         }
     }
     match decide(opening.len()) {
+        Choice::Is(index) if index != n => return Some((opening.len(), Some(index))),
+        _ => {}
+    }
+    // A client that does not wait for its first answer sends more at once, and a protocol that
+    // wanted more bytes than the opening has may be sure of them.
+    let copies = SNIFF_BYTES_MAX.checked_div(opening.len()).unwrap_or(0);
+    match asked(&opening.repeat(copies)) {
         Choice::Is(index) if index != n => Some((opening.len(), Some(index))),
         _ => None,
     }

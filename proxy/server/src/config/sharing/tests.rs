@@ -112,6 +112,17 @@ fn protocols_without_a_mark_of_their_own_are_found_to_take_others_clients() {
 }
 
 #[test]
+fn a_client_that_sends_several_requests_at_once_is_thought_of() {
+    // A record is longer than what a Redis client says first, but not than three times that.
+    refused(
+        "services: [\"recordss\", \"rediss\"]",
+        &["records", "redis"],
+        "is taken for `records`\n  help: name `redis` before `records`",
+    );
+    good("services: [\"rediss\", \"thrifts\"]", &["redis", "thrift"]);
+}
+
+#[test]
 fn a_description_that_nothing_proves_is_warned_of() {
     let folder = described("sniff-unproved", Some(&VECTORS.replace("METHOD", "7")));
     let config = two_described(&folder).unwrap_or_else(|wrong| panic!("{}", said(&wrong)));
