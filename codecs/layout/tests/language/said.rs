@@ -163,6 +163,28 @@ fn a_server_that_speaks_first_is_bound() {
 }
 
 #[test]
+fn one_ways_that_are_always_answered_keep_the_order_of_answers() {
+    let one_ways = |answers: &str| {
+        layout(&described(
+            r#"Enum("kind", U8, { 1: Request, 2: Answer, 3: OneWay }), Length("l", U8, Rest), Body("b")"#,
+            &format!("correlation: InOrder, one_way_answers: {answers}"),
+        ))
+    };
+    for (word, meant) in [
+        ("Never", OneWayAnswers::Never),
+        ("Always", OneWayAnswers::Always),
+    ] {
+        let codec = one_ways(word);
+        assert_eq!(codec.traits().one_way_answers, meant);
+        assert_eq!(codec.traits().correlation, Correlation::InOrder);
+        assert_eq!(
+            head(&codec, Side::Downstream, b"\x03\x01x").kind,
+            Kind::OneWay
+        );
+    }
+}
+
+#[test]
 fn declarations_that_cannot_be_are_refused() {
     let plain = r#"Length("l", U8, Rest), Id("id", U8), Int("op", U8), Body("b")"#;
     for (rest, said) in [
