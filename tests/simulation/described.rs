@@ -114,13 +114,30 @@ pub(crate) fn description(choice: Choice, shape: IdShape) -> String {
 }
 
 /// The description, compiled.
+pub(crate) fn layout(choice: Choice, shape: IdShape) -> Layout {
+    compiled(&description(choice, shape))
+}
+
+/// Another version of the same protocol: the bytes are the same, but it notes other things of a
+/// request to answer it, and gives rules another key.
+pub(crate) fn another_version(choice: Choice, shape: IdShape, version: u64) -> String {
+    let text = description(choice, shape);
+    let (keys, echo) = match version % 3 {
+        0 => (r#"["user", "wait_ms"]"#, r#"["nonce", "sealed"]"#),
+        1 => (r#"["wait_ms", "status"]"#, r#"["user", "nonce", "sealed"]"#),
+        _ => (r#"["user"]"#, r#"["sealed", "service", "nonce", "method"]"#),
+    };
+    text.replacen(r#"["user"]"#, keys, 1)
+        .replace(r#"["nonce", "sealed"]"#, echo)
+}
+
+/// A description, compiled.
 #[expect(
     clippy::panic,
     reason = "a description of the tests that does not compile is a failed test"
 )]
-pub(crate) fn layout(choice: Choice, shape: IdShape) -> Layout {
-    let text = description(choice, shape);
-    Layout::compile("described.ron", &text).unwrap_or_else(|complaints| {
+pub(crate) fn compiled(text: &str) -> Layout {
+    Layout::compile("described.ron", text).unwrap_or_else(|complaints| {
         let said: Vec<_> = complaints.iter().map(ToString::to_string).collect();
         panic!("{}\n{text}", said.join("\n"))
     })

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use weft_codec::{Codec, Correlation, Limits, Order};
-use weft_engine::{Listener, ServiceState, Settings, State};
+use weft_engine::{Listener, ServiceState, Settings, Sniffing, State};
 use weft_model::{
     Instance, InstanceAddress, Labels, Match, Patterns, Policy, Route, Service, Target, TextMatch,
 };
@@ -39,6 +39,8 @@ pub(crate) fn backend_port(backend: usize) -> Port {
 pub(crate) struct ServicePlan {
     /// Its number: clients ask for `s<number>`.
     pub(crate) number: u16,
+    /// Which of the listener's protocols it speaks; 0 is the plan's own.
+    pub(crate) protocol: usize,
     /// Where it is served, and the incarnation.
     pub(crate) instances: Vec<(Port, u64)>,
     /// How its exchanges are treated.
@@ -81,6 +83,21 @@ pub(crate) enum Fault {
     Drain(usize, u64),
     /// A proxy dies and a new one takes its place.
     Restart(usize),
+    /// A proxy gets another version of the plan's own protocol, which keeps its bytes.
+    Describe(usize, String),
+}
+
+/// A further protocol of a listener.
+#[derive(Clone, Debug)]
+pub(crate) struct Spoken {
+    /// As the engine reads it.
+    pub(crate) codec: Arc<dyn Codec>,
+    /// As clients and backends read it.
+    pub(crate) dialect: Rc<dyn Dialect>,
+    /// Whether requests name a service.
+    pub(crate) by_service: bool,
+    /// The order of answers.
+    pub(crate) order: Order,
 }
 
 /// A run.
@@ -94,6 +111,10 @@ pub(crate) struct Plan {
     pub(crate) by_service: bool,
     /// The listener's order.
     pub(crate) order: Order,
+    /// What else is spoken on the same port.
+    pub(crate) others: Vec<Spoken>,
+    /// Which protocol silent clients get, and after how many nanoseconds.
+    pub(crate) silence: (Option<usize>, u64),
     /// Bounds of frames.
     pub(crate) limits: Limits,
     /// Between clients and proxies.
@@ -123,6 +144,8 @@ impl Plan {
             dialect: Rc::new(SimDialect::new(choice)),
             by_service: choice.correlation != Correlation::Raw && !choice.greets,
             order: choice.order,
+            others: Vec::new(),
+            silence: (None, 200 * MS),
             limits: Limits::default(),
             front: Link::default(),
             back: Link::default(),
@@ -133,6 +156,7 @@ impl Plan {
                 },
                 services: vec![ServicePlan {
                     number: 0,
+                    protocol: 0,
                     instances,
                     policy: policy(),
                 }],
@@ -190,31 +214,53 @@ impl Plan {
         self
     }
 
+    /// Every protocol of the listener, the plan's own first.
+    pub(crate) fn spoken(&self) -> Vec<Spoken> {
+        let own = Spoken {
+            codec: Arc::clone(&self.codec),
+            dialect: Rc::clone(&self.dialect),
+            by_service: self.by_service,
+            order: self.order,
+        };
+        std::iter::once(own).chain(self.others.clone()).collect()
+    }
+
     /// What a proxy is given.
     pub(crate) fn state(&self, version: u64, services: &[ServicePlan]) -> State {
+        let spoken = self.spoken();
         let states: Vec<ServiceState> = services
             .iter()
             .map(|plan| ServiceState {
-                service: service(plan, self.codec.name()),
-                codec: Arc::clone(&self.codec),
+                service: service(plan, spoken[plan.protocol].codec.name()),
+                codec: Arc::clone(&spoken[plan.protocol].codec),
                 limits: self.limits,
             })
             .collect();
-        let routes: Vec<Arc<Route>> = services
-            .iter()
-            .map(|s| Arc::new(route(s, self.by_service)))
-            .collect();
         let models: Vec<Service> = states.iter().map(|s| s.service.clone()).collect();
-        State {
-            version,
-            listeners: vec![Arc::new(Listener {
+        let listener = |(number, one): (usize, &Spoken)| {
+            let its = services.iter().filter(|plan| plan.protocol == number);
+            let routes: Vec<Arc<Route>> = its.map(|s| Arc::new(route(s, one.by_service))).collect();
+            Listener {
                 name: "front".to_owned(),
-                codec: Arc::clone(&self.codec),
-                order: self.order,
+                codec: Arc::clone(&one.codec),
+                order: one.order,
                 limits: self.limits,
                 routes: RouteTable::compile("front", &routes, &models).unwrap_or_default(),
                 sniff: None,
-            })],
+            }
+        };
+        let branches: Vec<Listener> = spoken.iter().enumerate().map(listener).collect();
+        let mut front = branches[0].clone();
+        if branches.len() > 1 {
+            front.sniff = Some(Sniffing {
+                branches: branches.into_iter().map(Arc::new).collect(),
+                server_first: self.silence.0,
+                timeout: std::time::Duration::from_nanos(self.silence.1),
+            });
+        }
+        State {
+            version,
+            listeners: vec![Arc::new(front)],
             services: states.into_iter().map(Arc::new).collect(),
             homes: Vec::new(),
         }

@@ -3,9 +3,11 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::rc::Rc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use fastrand::Rng;
+use weft_codec::Codec;
 use weft_engine::Counters;
 
 use crate::backend::Backend;
@@ -100,6 +102,8 @@ pub(crate) struct Report {
     pub(crate) done_at: u64,
     /// The most connections that each backend had at once.
     pub(crate) peers_peak: Vec<usize>,
+    /// Versions of the plan's own protocol that were in force, and that are still held by anybody.
+    pub(crate) versions: (usize, usize),
     /// The same seed gives the same trace.
     pub(crate) trace: u64,
     /// Events of the run.
@@ -117,6 +121,8 @@ pub(crate) struct World {
     clients: Vec<Client>,
     backends: Vec<Backend>,
     versions: u64,
+    /// Every version of the plan's own protocol.
+    codecs: Vec<Weak<dyn Codec>>,
     took_max: Duration,
     events: u64,
     /// The longest frame that anybody sends.
@@ -150,18 +156,19 @@ impl World {
             let seed = core.rng.u64(..);
             proxies.push(Proxy::new(index, proxy.clone(), state, seed));
         }
+        let spoken = plan.spoken();
         let mut backends = Vec::new();
         for (index, backend) in plan.backends.iter().enumerate() {
             let port = backend_port(index);
             if !backend.born_dead {
                 core.net.listen(port, Owner::Backend(index), plan.back);
             }
-            let dialect = Rc::clone(&plan.dialect);
+            let dialect = Rc::clone(&spoken[backend.protocol].dialect);
             backends.push(Backend::new(index, backend.clone(), port, dialect));
         }
         let mut clients = Vec::new();
         for (index, client) in plan.clients.iter().enumerate() {
-            let dialect = Rc::clone(&plan.dialect);
+            let dialect = Rc::clone(&spoken[client.protocol].dialect);
             let mut client = Client::new(index, client.clone(), dialect);
             client.start(&mut core);
             clients.push(client);
@@ -171,6 +178,7 @@ impl World {
         }
         core.timers.push((S / 100, Event::Watch));
         let frame_bytes = crate::bounds::frame_bytes(&plan);
+        let codecs = vec![Arc::downgrade(&plan.codec)];
         Self {
             plan,
             core,
@@ -180,6 +188,7 @@ impl World {
             clients,
             backends,
             versions: 1,
+            codecs,
             took_max: Duration::ZERO,
             events: 0,
             frame_bytes,
@@ -215,6 +224,10 @@ impl World {
             took_max: self.took_max,
             done_at: self.clients.iter().map(|c| c.done_at).max().unwrap_or(0),
             peers_peak: self.backends.iter().map(|b| b.peers_peak).collect(),
+            versions: (
+                self.codecs.len(),
+                self.codecs.iter().filter(|c| c.strong_count() > 0).count(),
+            ),
             trace: self.core.trace,
             events: self.events,
             oracle: self.core.oracle,
@@ -388,6 +401,15 @@ impl World {
                 self.proxies[proxy].drain(&mut self.core, Duration::from_nanos(grace));
             }
             Fault::Restart(proxy) => self.restart(proxy),
+            Fault::Describe(proxy, text) => {
+                let codec: Arc<dyn Codec> = Arc::new(crate::described::compiled(&text));
+                self.codecs.push(Arc::downgrade(&codec));
+                self.plan.codec = codec;
+                let services = self.plan.proxies[proxy].services.clone();
+                self.versions += 1;
+                let state = self.plan.state(self.versions, &services);
+                self.proxies[proxy].new_state(&mut self.core, state);
+            }
         }
     }
 

@@ -19,6 +19,8 @@ pub(crate) enum Serving {
 /// What a backend is like.
 #[derive(Clone, Debug)]
 pub(crate) struct BackendPlan {
+    /// Which of the listener's protocols it speaks; 0 is the plan's own.
+    pub(crate) protocol: usize,
     /// How it works.
     pub(crate) serving: Serving,
     /// Nanoseconds for one request, from … to.
@@ -85,6 +87,7 @@ impl BackendPlan {
     /// A quick one that works as the protocol says.
     pub(crate) fn for_correlation(correlation: Correlation) -> Self {
         Self {
+            protocol: 0,
             serving: match correlation {
                 Correlation::ById | Correlation::Exclusive => Serving::Concurrent,
                 _ => Serving::InOrder,

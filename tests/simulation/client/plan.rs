@@ -24,6 +24,8 @@ pub(crate) enum Ids {
 pub(crate) struct ClientPlan {
     /// Where it connects.
     pub(crate) port: Port,
+    /// Which of the listener's protocols it speaks; 0 is the plan's own.
+    pub(crate) protocol: usize,
     /// How many connections it makes, one after the other.
     pub(crate) connections: u32,
     /// Requests on each.
@@ -95,6 +97,7 @@ impl ClientPlan {
     pub(crate) fn new(choice: crate::codec::Choice, requests: u32, depth: usize) -> Self {
         Self {
             port: proxy_port(0),
+            protocol: 0,
             connections: 1,
             requests,
             depth,

@@ -7,6 +7,7 @@ mod ids;
 mod modes;
 mod one_way;
 mod order;
+mod port;
 mod real;
 mod serial;
 mod smoke;
