@@ -28,6 +28,7 @@ mod liveness;
 mod outage;
 mod panics;
 mod placement;
+mod polite;
 mod reload;
 mod round_trip;
 mod shared_port;
