@@ -113,6 +113,8 @@ pub(crate) struct Flags {
     pub(crate) session: bool,
     /// It speaks by an earlier version of its protocol's codec, until nothing is in flight.
     pub(crate) outdated: bool,
+    /// It is closed once the large request that it is in the middle of is complete.
+    pub(crate) leaving: bool,
     /// Its own half was closed towards it (raw).
     pub(crate) shut: bool,
     /// It was told to go away.

@@ -196,6 +196,13 @@ impl Engine {
     }
 
     fn close_when_idle(&mut self, key: ClientKey) {
+        if let Some(client) = self.clients.get_mut(key)
+            && client.pass.is_some()
+        {
+            // It is read on until its large request is complete.
+            client.flags.leaving = true;
+            return;
+        }
         self.close_client_when_done(key, CloseCause::Drained);
     }
 

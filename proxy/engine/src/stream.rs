@@ -9,7 +9,7 @@ use crate::exchange::{ExchangeKey, Phase};
 use crate::lane::{LaneKey, ReadTo, Reading};
 use crate::report::Outcome;
 use crate::tails::Mended;
-use crate::{ConnId, Engine};
+use crate::{CloseCause, ConnId, Engine};
 
 impl Engine {
     /// After the head of a request that comes in pieces was admitted: where the rest goes.
@@ -60,6 +60,7 @@ impl Engine {
         if done {
             client.pass = None;
         }
+        let leaves = done && client.flags.leaving;
         if let PassTo::Lane(lane_key) = to
             && let Some(lane) = self.lanes.get_mut(lane_key)
         {
@@ -86,6 +87,9 @@ impl Engine {
             if damaged {
                 self.damaged_request(key);
             }
+        }
+        if leaves {
+            self.close_client_when_done(key, CloseCause::Drained);
         }
     }
 

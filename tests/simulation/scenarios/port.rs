@@ -228,9 +228,6 @@ fn descriptions_that_change_faster_than_clients_rest_end_only_who_is_two_version
             plan.policy().timeout = Duration::from_millis(500);
             for client in &mut plan.clients {
                 client.connections = 2;
-                // One that is two versions behind in the middle of a large request is not read
-                // to its end, so that request has no answer before its deadline.
-                client.large_permille = 0;
             }
             plan.allowed = Allowed {
                 losses: vec![CloseCause::Drained],
