@@ -178,7 +178,8 @@ fn every_builtin(limits: &str) -> String {
         .iter()
         .map(|builtin| builtin.name);
     let (mut listeners, mut services) = (String::new(), String::new());
-    for protocol in names.filter(|name| *name != "raw") {
+    // Any bytes are raw's, and any 64 a record: it has neither a length nor a constant.
+    for protocol in names.filter(|name| !["raw", "records"].contains(name)) {
         let listener = if protocol == "thrift" {
             "front"
         } else {
