@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use weft_codec::{
-    Asked, Codec as _, Correlation, Effect, Field, Head, Kind, ProxyError, Say, Side,
+    Asked, Codec as _, Correlation, Cut, Effect, Field, Head, Kind, ProxyError, Say, Side,
 };
 use weft_model::Policy;
 use weft_route::{Fields as _, RequestFields};
@@ -51,6 +51,12 @@ impl Incoming<'_> {
     /// Bytes of the frame that are still to come.
     pub(crate) fn missing(&self) -> u64 {
         u64::from(self.head.frame_bytes).saturating_sub(self.frame.len() as u64)
+    }
+
+    /// Whether its checksum comes when most of it is with the server, which may close the
+    /// connection over a wrong one: nobody else's request is to be on it.
+    fn is_in_doubt(&self) -> bool {
+        self.head.cut == Cut::ChecksumTail && self.missing() > 0
     }
 }
 
@@ -143,6 +149,8 @@ impl Engine {
             || incoming.listener.correlation == Correlation::Exclusive;
         exchange.class = if alone {
             Class::Exclusive
+        } else if large && incoming.is_in_doubt() {
+            Class::Alone
         } else if large {
             Class::Bulk
         } else {

@@ -98,7 +98,8 @@ pub(crate) enum Class {
     Bulk,
     /// For one exchange at a time.
     Exclusive,
-    /// One exchange at a time under a wire id like any other: it shares nobody's fate.
+    /// One exchange at a time under a wire id like any other: it shares nobody's fate. For
+    /// requests for which a server may close the connection.
     Alone,
     /// For one client.
     Bound,

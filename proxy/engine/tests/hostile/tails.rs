@@ -105,6 +105,27 @@ fn a_request_whose_sum_is_wrong_goes_on_with_a_wrong_one_and_its_client_is_close
 }
 
 #[test]
+fn a_server_that_closes_over_a_wrong_sum_takes_nobody_elses_request_along() {
+    let world = World::new(Tiny::new(Correlation::ById, Order::AsReady));
+    let mut mesh = Harness::new(&world, Settings::default());
+    let (vandal, other) = (mesh.client(), mesh.client());
+    let request = summed(Kind::Request, 5, &[b'x'; 3_000]);
+    mesh.feed(other, &request[..1_000]);
+    let lane = mesh.connect()[0];
+    mesh.feed(other, &request[1_000..]);
+    let mut damaged = request;
+    damaged[2_000] = b'y';
+    mesh.feed(vandal, &damaged[..1_000]);
+    let doubted = mesh.connect().first().copied().unwrap_or(lane);
+    mesh.feed(vandal, &damaged[1_000..]);
+    let id = wire_id(&mesh.take(lane));
+    mesh.closed(doubted);
+    mesh.answer(lane, id, "well");
+    assert_eq!(mesh.frames(other), [(5, "well".to_owned())]);
+    assert!(!mesh.closed.contains_key(&other));
+}
+
+#[test]
 fn a_codec_that_panics_over_a_piece_costs_only_its_connection() {
     let world = World::new(Tiny::new(Correlation::ById, Order::AsReady));
     let mut mesh = Harness::new(&world, Settings::default());
