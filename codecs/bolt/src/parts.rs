@@ -40,13 +40,8 @@ pub(crate) fn name(bytes: &[u8], parts: &mut Parts) {
 
 fn rest(name: &'static str, start: usize, end: usize, parts: &mut Parts) {
     if start < end {
-        parts.bytes(name, span(start, end));
+        parts.bytes(name, Span::between(start, end));
     }
-}
-
-fn span(start: usize, end: usize) -> Span {
-    let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-    Span::new(offset(start), offset(end.saturating_sub(start)))
 }
 
 /// The fixed part, which is there.
@@ -155,8 +150,8 @@ fn headers(layout: &Layout, bytes: &[u8], parts: &mut Parts) {
             let from = start.saturating_add(place.start);
             let to = start.saturating_add(place.end);
             match value {
-                Some(value) => parts.text(name, span(from, to), value),
-                None => parts.words(name, span(from, to), "null"),
+                Some(value) => parts.text(name, Span::between(from, to), value),
+                None => parts.words(name, Span::between(from, to), "null"),
             }
         });
         if let Err(stopped) = read {
@@ -178,7 +173,7 @@ fn content(layout: &Layout, bytes: &[u8], parts: &mut Parts) {
         if let Some(object) = values.item() {
             stopped = start.saturating_add(object.end);
             let shown = object.scalar.to_string();
-            parts.words("content", span(start, stopped), shown);
+            parts.words("content", Span::between(start, stopped), shown);
             parts.inside(|parts| {
                 fields.object(|name, value| {
                     let from = start.saturating_add(value.start);
@@ -187,7 +182,7 @@ fn content(layout: &Layout, bytes: &[u8], parts: &mut Parts) {
                         [] => "field".to_owned(),
                         name => name.escape_ascii().to_string(),
                     };
-                    parts.words(name, span(from, to), value.scalar.to_string());
+                    parts.words(name, Span::between(from, to), value.scalar.to_string());
                     true
                 });
             });
@@ -200,7 +195,7 @@ fn content(layout: &Layout, bytes: &[u8], parts: &mut Parts) {
             let from = start.saturating_add(item.start);
             stopped = start.saturating_add(item.end);
             let name = format!("argument {number}");
-            parts.words(name, span(from, stopped), item.scalar.to_string());
+            parts.words(name, Span::between(from, stopped), item.scalar.to_string());
             number = number.saturating_add(1);
         }
     }

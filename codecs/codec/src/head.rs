@@ -16,6 +16,14 @@ impl Span {
         Self { start, len }
     }
 
+    /// The span from one offset to another; empty if the second is not behind the first.
+    #[must_use]
+    #[inline]
+    pub fn between(start: usize, end: usize) -> Self {
+        let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Self::new(offset(start), offset(end.saturating_sub(start)))
+    }
+
     /// Offset of the byte after the last.
     #[must_use]
     pub const fn end(self) -> u32 {
@@ -93,6 +101,24 @@ pub enum Kind {
     Cancel,
     /// Belongs to the connection's set-up; passed on bound lanes only.
     Handshake,
+}
+
+impl Kind {
+    /// The word for it, as people read it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::OneWay => "one-way",
+            Self::Answer => "answer",
+            Self::Push => "push",
+            Self::Ping => "ping",
+            Self::Pong => "pong",
+            Self::GoAway => "go-away",
+            Self::Cancel => "cancel",
+            Self::Handshake => "handshake",
+        }
+    }
 }
 
 /// Whether a frame longer than the cut-through limit may be passed on in pieces.

@@ -53,11 +53,16 @@ impl Parts {
 
     /// Adds a text; what is not printable ASCII is escaped.
     pub fn text(&mut self, name: impl Into<Cow<'static, str>>, span: Span, text: &[u8]) {
-        self.add(name, span, || {
-            let shown = text.get(..Self::TEXT_BYTES_MAX).unwrap_or(text);
-            let more = if shown.len() < text.len() { "…" } else { "" };
-            format!("\"{}\"{more}", shown.escape_ascii())
-        });
+        self.add(name, span, || Self::quoted(text));
+    }
+
+    /// A text as [`Parts::text`] shows it: what is not printable ASCII is escaped, and of a long
+    /// one the beginning is there.
+    #[must_use]
+    pub fn quoted(text: &[u8]) -> String {
+        let shown = text.get(..Self::TEXT_BYTES_MAX).unwrap_or(text);
+        let more = if shown.len() < text.len() { "…" } else { "" };
+        format!("\"{}\"{more}", shown.escape_ascii())
     }
 
     /// Adds bytes that have no better reading than themselves.

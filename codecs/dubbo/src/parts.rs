@@ -50,13 +50,8 @@ pub(crate) fn name(bytes: &[u8], parts: &mut Parts) {
 
 fn rest(name: &'static str, start: usize, end: usize, parts: &mut Parts) {
     if start < end {
-        parts.bytes(name, span(start, end));
+        parts.bytes(name, Span::between(start, end));
     }
-}
-
-fn span(start: usize, end: usize) -> Span {
-    let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-    Span::new(offset(start), offset(end.saturating_sub(start)))
 }
 
 fn flags_in_words(flags: u8) -> String {
@@ -97,7 +92,7 @@ fn status_in_words(status: u8) -> &'static str {
 
 /// Adds a value; answers where it ends.
 fn value(name: String, item: &Item<'_>, parts: &mut Parts) -> usize {
-    let span = span(item.start, item.end);
+    let span = Span::between(item.start, item.end);
     parts.words(name, span, item.scalar.to_string());
     item.end
 }
@@ -110,7 +105,7 @@ fn event(frame: &[u8], parts: &mut Parts) -> Option<usize> {
         READ_ONLY => "\"R\" (takes nothing new)".to_owned(),
         _ => item.scalar.to_string(),
     };
-    parts.words("event", span(item.start, item.end), meaning);
+    parts.words("event", Span::between(item.start, item.end), meaning);
     Some(item.end)
 }
 
@@ -150,7 +145,7 @@ fn request(frame: &[u8], parts: &mut Parts) -> Option<usize> {
 fn attachments(reader: &mut Reader<'_>, parts: &mut Parts) -> Option<usize> {
     let mut entries = reader.clone();
     let map = reader.item()?;
-    parts.words("attachments", span(map.start, map.end), "");
+    parts.words("attachments", Span::between(map.start, map.end), "");
     parts.inside(|parts| {
         entries.map(|key, value| {
             let name = match key.text() {
@@ -158,7 +153,7 @@ fn attachments(reader: &mut Reader<'_>, parts: &mut Parts) -> Option<usize> {
                 _ => "entry".to_owned(),
             };
             let shown = value.scalar.to_string();
-            parts.words(name, span(key.start, value.end), shown);
+            parts.words(name, Span::between(key.start, value.end), shown);
             !parts.is_full()
         });
     });
@@ -182,7 +177,11 @@ fn response(frame: &[u8], of_response: u8, parts: &mut Parts) -> Option<usize> {
         _ => "unknown",
     };
     let words = format!("{kind} ({meaning})");
-    parts.words("kind of result", span(first.start, first.end), words);
+    parts.words(
+        "kind of result",
+        Span::between(first.start, first.end),
+        words,
+    );
     let mut stopped = first.end;
     if matches!(kind, 0 | 1 | 3 | 4) {
         let Some(item) = reader.item() else {

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use weft_codec::{Field as Asked, Head, Side, Value, Verdict};
 
+use crate::plain::past_run;
 use crate::program::{Ask, Deadline, EntryKey, Field, Format, Key, KeyOf, Keyed, Place, Program};
 use crate::program::{QuickRead, QuickStatus, Text, Want, What, Where, in_ranges};
 use crate::scan::side_of;
 use crate::stop::Stop;
-use crate::walk::{Walker, past_run};
+use crate::walk::Walker;
 
 /// Nanoseconds of the unit that the mesh counts deadlines in.
 pub(crate) const MILLISECOND: u64 = 1_000_000;

@@ -6,10 +6,10 @@ use weft_codec::{Asked, EmitError, Head, Kind, Malformed, NewId, Rewrite, Side};
 use crate::ask::{Found, MILLISECOND, View, within};
 use crate::id::IdForm;
 use crate::number::Number;
+use crate::plain::past_run;
 use crate::program::{Echo, IdField, Place, Program, Quick, QuickRead, What};
 use crate::scan::{note_of, side_of};
 use crate::stop::Stop;
-use crate::walk::past_run;
 
 /// An echoed text that the request did not have.
 pub(crate) const NO_TEXT: u16 = u16::MAX;

@@ -36,6 +36,7 @@ mod layout;
 
 mod group;
 mod read;
+mod plain;
 mod walk;
 
 mod head;

@@ -1,7 +1,7 @@
 //! The parts of a frame for people, by the names of its description. Goes as far as the bytes
 //! make sense; what stops it is the last part.
 
-use weft_codec::{Head, Kind, Limits, Parts, Side, Span};
+use weft_codec::{Head, Limits, Parts, Side, Span};
 
 use crate::program::{EntryKey, Format, Group, Named, Program, Shows, What};
 use crate::stop::Stop;
@@ -147,7 +147,7 @@ impl<'p> Naming<'p, '_> {
     /// One name with its value, and what stands in it.
     fn show(&mut self, shown: &Shown<'p>, inner: &[Shown<'p>], parts: &mut Parts) {
         let Shown { named, begin, end } = *shown;
-        let (name, span) = (named.name.clone(), span(begin, end));
+        let (name, span) = (named.name.clone(), Span::between(begin, end));
         match named.shows {
             Shows::Field(field) | Shows::Bits(field) => {
                 let value = self.value(field);
@@ -156,7 +156,7 @@ impl<'p> Naming<'p, '_> {
             Shows::Kind(field) => {
                 let mut value = self.value(field).unwrap_or_default();
                 if let Some(head) = self.head {
-                    value = format!("{value} ({})", kind(head.kind));
+                    value = format!("{value} ({})", head.kind.word());
                 }
                 parts.words(name, span, value);
             }
@@ -192,7 +192,7 @@ impl<'p> Naming<'p, '_> {
         let spot = self.walker.spot(described).ok()?;
         if let What::Text(_) = spot.what {
             let (start, end) = self.walker.content_at(spot).ok()?;
-            return Some(text(self.walker.frame.get(start..end)?));
+            return Some(Parts::quoted(self.walker.frame.get(start..end)?));
         }
         let value = self.walker.integer(field).ok()?;
         let mut names = described.names.iter();
@@ -213,9 +213,9 @@ impl<'p> Naming<'p, '_> {
         let bytes = self.walker.frame.get(start..end).unwrap_or_default();
         let value = match id.form {
             crate::id::IdForm::Number(_) => id.form.value(bytes).to_string(),
-            _ => text(bytes),
+            _ => Parts::quoted(bytes),
         };
-        let content = self::span(start, end);
+        let content = Span::between(start, end);
         parts.words(name, span, value);
         if content != span && content.end() <= span.end() && content.start >= span.start {
             parts.inside(|parts| parts.bytes("its bytes", content));
@@ -236,12 +236,12 @@ impl<'p> Naming<'p, '_> {
             })
         };
         let mut show = |path: &[EntryKey], entry: &crate::group::Listed, frame: &[u8]| {
-            let whole = self::span(entry.begin, entry.behind);
-            let content = self::span(entry.start, entry.end);
+            let whole = Span::between(entry.begin, entry.behind);
+            let content = Span::between(entry.start, entry.end);
             let mut named = program.named_entries.iter();
             let named = named.find(|named| named.group == number && named.path == path);
             let key = match path.last() {
-                Some(EntryKey::Text(key)) => text(key),
+                Some(EntryKey::Text(key)) => Parts::quoted(key),
                 Some(EntryKey::Number(key)) => match group.format {
                     // The lowest bits tell how the value is written.
                     Format::Proto => (key >> 3).to_string(),
@@ -256,7 +256,7 @@ impl<'p> Naming<'p, '_> {
                 let read = number.decode(frame, entry.start, entry.end).ok()?;
                 Some(number.value(read.0).to_string())
             });
-            let value = || text(frame.get(entry.start..entry.end).unwrap_or_default());
+            let value = || Parts::quoted(frame.get(entry.start..entry.end).unwrap_or_default());
             let value = number.unwrap_or_else(value);
             let depth = u8::try_from(path.len().saturating_sub(1)).unwrap_or(u8::MAX);
             deeper(depth, parts, &mut |parts| {
@@ -302,8 +302,10 @@ impl<'p> Naming<'p, '_> {
             magics.any(|bytes| **bytes == *there) || late.any(|bytes| **bytes == *there)
         });
         match there {
-            Some(there) if is_constant => parts.words("constant", span(from, to), text(there)),
-            _ => parts.bytes("bytes", span(from, to)),
+            Some(there) if is_constant => {
+                parts.words("constant", Span::between(from, to), Parts::quoted(there))
+            }
+            _ => parts.bytes("bytes", Span::between(from, to)),
         }
     }
 
@@ -319,7 +321,7 @@ impl<'p> Naming<'p, '_> {
             Some(Stop::Twice(_)) => "stands here a second time",
             Some(Stop::Need(_) | Stop::Absent) | None => "is not all there",
         };
-        parts.words(named.name.clone(), span(begin, self.end), words);
+        parts.words(named.name.clone(), Span::between(begin, self.end), words);
     }
 }
 
@@ -328,32 +330,5 @@ fn deeper(depth: u8, parts: &mut Parts, add: &mut dyn FnMut(&mut Parts)) {
     match depth.checked_sub(1) {
         Some(depth) => parts.inside(|parts| deeper(depth, parts, add)),
         None => add(parts),
-    }
-}
-
-/// A text as it is shown.
-fn text(bytes: &[u8]) -> String {
-    let shown = bytes.get(..Parts::TEXT_BYTES_MAX).unwrap_or(bytes);
-    let more = if shown.len() < bytes.len() { "…" } else { "" };
-    format!("\"{}\"{more}", shown.escape_ascii())
-}
-
-fn span(start: usize, end: usize) -> Span {
-    let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-    Span::new(offset(start), offset(end.saturating_sub(start)))
-}
-
-/// What a frame is, in a word.
-fn kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Request => "request",
-        Kind::OneWay => "one-way",
-        Kind::Answer => "answer",
-        Kind::Push => "push",
-        Kind::Ping => "ping",
-        Kind::Pong => "pong",
-        Kind::GoAway => "go-away",
-        Kind::Cancel => "cancel",
-        Kind::Handshake => "handshake",
     }
 }

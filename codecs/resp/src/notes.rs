@@ -53,12 +53,3 @@ impl RequestNotes {
 pub(crate) fn answer(value_at: usize) -> [u32; 4] {
     [u32::try_from(value_at).unwrap_or(u32::MAX), 0, 0, 0]
 }
-
-/// A span from one offset to another.
-#[inline]
-pub(crate) fn span(start: usize, end: usize) -> Span {
-    Span::new(
-        u32::try_from(start).unwrap_or(u32::MAX),
-        u32::try_from(end.saturating_sub(start)).unwrap_or(u32::MAX),
-    )
-}

@@ -1,10 +1,9 @@
 //! The parts of a frame for people: `weft codec explain`. Values are walked as they nest, to a
 //! bounded depth; broken ones are named as far as they go.
 
-use weft_codec::{Parts, Side};
+use weft_codec::{Parts, Side, Span};
 
 use crate::inline;
-use crate::notes::span;
 use crate::wire::{self, Number};
 
 /// Deeper values are shown as bytes.
@@ -42,7 +41,11 @@ fn line(frame: &[u8], parts: &mut Parts) {
         left = after;
     }
     if !text.is_empty() {
-        parts.text(format!("line of {words} word(s)"), span(0, end), text);
+        parts.text(
+            format!("line of {words} word(s)"),
+            Span::between(0, end),
+            text,
+        );
     }
 }
 
@@ -57,7 +60,8 @@ type Read = Result<usize, usize>;
 impl Walk<'_, '_> {
     fn unreadable(&mut self, at: usize) {
         if at < self.frame.len() {
-            self.parts.bytes("unreadable", span(at, self.frame.len()));
+            self.parts
+                .bytes("unreadable", Span::between(at, self.frame.len()));
         }
     }
 
@@ -75,11 +79,11 @@ impl Walk<'_, '_> {
     fn count(&mut self, name: &'static str, at: usize) -> Result<(u64, usize), usize> {
         match wire::number(self.frame, at) {
             Ok(Number::Some(count, after)) => {
-                self.parts.number(name, span(at, after), count);
+                self.parts.number(name, Span::between(at, after), count);
                 Ok((count, after))
             }
             Ok(Number::Null(after)) => {
-                self.parts.words(name, span(at, after), "null");
+                self.parts.words(name, Span::between(at, after), "null");
                 Ok((0, after))
             }
             _ => Err(at),
@@ -93,7 +97,7 @@ impl Walk<'_, '_> {
         }
         match wire::number(self.frame, at) {
             Ok(Number::Null(after)) => {
-                self.parts.words(name, span(at, after), "null");
+                self.parts.words(name, Span::between(at, after), "null");
                 Ok(after)
             }
             Ok(Number::Some(len, start)) => {
@@ -104,7 +108,7 @@ impl Walk<'_, '_> {
                 if self.frame.get(end..after) != Some(b"\r\n") {
                     return Err(at);
                 }
-                self.parts.text(name, span(at, after), text);
+                self.parts.text(name, Span::between(at, after), text);
                 Ok(after)
             }
             _ => Err(at),
@@ -131,7 +135,7 @@ impl Walk<'_, '_> {
                 let end = wire::line_end(self.frame, at).ok().flatten().ok_or(at)?;
                 let begin = at.saturating_add(1);
                 let text = self.frame.get(begin..end.saturating_sub(2)).ok_or(at)?;
-                self.parts.text(name, span(at, end), text);
+                self.parts.text(name, Span::between(at, end), text);
                 Ok(end)
             }
         }

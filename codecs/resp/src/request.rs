@@ -11,7 +11,7 @@ use crate::command;
 use crate::effect;
 use crate::inline::{self, Line};
 use crate::keys;
-use crate::notes::{RequestNotes, span};
+use crate::notes::RequestNotes;
 use crate::wire::{self, BULK_BYTES_MIN, Number};
 use crate::words::{self, Words};
 
@@ -93,9 +93,9 @@ fn array(frame: &[u8], limits: &Limits, state: &mut ScanState) -> Result<Step, M
         let text_end = stop.saturating_sub(2);
         wire::bulk_end(frame, text_end)?;
         if first.command.start == 0 {
-            first.command = span(body, text_end);
+            first.command = Span::between(body, text_end);
         } else if first.second.start == 0 {
-            first.second = span(body, text_end);
+            first.second = Span::between(body, text_end);
         }
         left = left.wrapping_sub(1);
         at = stop;
@@ -168,11 +168,11 @@ fn first_of(frame: &[u8], after: usize) -> First {
     if end.saturating_add(2) > frame.len() {
         return first;
     }
-    first.command = span(start, end);
+    first.command = Span::between(start, end);
     if let Some((start, len)) = words::bulk(frame, end.saturating_add(2)) {
         let end = start.saturating_add(len);
         if end.saturating_add(2) <= frame.len() {
-            first.second = span(start, end);
+            first.second = Span::between(start, end);
         }
     }
     first

@@ -164,7 +164,7 @@ impl<'a> Reader<'a> {
             }
         };
         Ok(Integer {
-            span: span(head.at, self.at),
+            span: Span::between(head.at, self.at),
             kind: head.kind,
             value,
         })
@@ -188,7 +188,7 @@ impl<'a> Reader<'a> {
         };
         let start = self.at;
         self.take(len)?;
-        Ok(span(start, self.at))
+        Ok(Span::between(start, self.at))
     }
 
     fn length32(&mut self) -> Result<usize, Stop> {
@@ -265,7 +265,7 @@ impl<'a> Reader<'a> {
         let len = self.count()?;
         let start = self.at;
         self.take(len)?;
-        Ok(span(start, self.at))
+        Ok(Span::between(start, self.at))
     }
 
     /// The value under `key` in a map of texts whose head was read; of a key that is there
@@ -283,14 +283,6 @@ impl<'a> Reader<'a> {
         }
         Ok(found)
     }
-}
-
-/// The span between two offsets of a frame, which are `u32` by the limit of frames.
-pub(crate) fn span(start: usize, end: usize) -> Span {
-    Span::new(
-        u32::try_from(start).unwrap_or(u32::MAX),
-        u32::try_from(end.saturating_sub(start)).unwrap_or(0),
-    )
 }
 
 /// The longest integer field: a head of one byte and 32 bits.

@@ -2,11 +2,11 @@
 //! `ResponsePacket`. Reads from the beginning and stops where the bytes stop making sense, so that
 //! broken packets are named as far as they go.
 
-use weft_codec::{Parts, Side};
+use weft_codec::{Parts, Side, Span};
 
 use crate::fields::code;
 use crate::frame::{FRAME_BYTES_MIN, LENGTH_BYTES};
-use crate::jce::{FieldHead, Reader, kind, span};
+use crate::jce::{FieldHead, Reader, kind};
 use crate::packet::{self, Says, request, response};
 
 /// Which of the two packets a frame is.
@@ -25,7 +25,7 @@ pub(crate) fn name(side: Side, bytes: &[u8], parts: &mut Parts) {
     if frame_bytes < FRAME_BYTES_MIN {
         return rest("unreadable", 0, bytes.len(), parts);
     }
-    parts.number("length", span(0, LENGTH_BYTES), frame_bytes.into());
+    parts.number("length", Span::between(0, LENGTH_BYTES), frame_bytes.into());
     let frame = bytes.get(..frame_bytes as usize).unwrap_or(bytes);
     let mut reader = Reader::new(frame, LENGTH_BYTES, frame_bytes as usize);
     let form = match (side, packet::read_answer(reader)) {
@@ -47,7 +47,7 @@ pub(crate) fn name(side: Side, bytes: &[u8], parts: &mut Parts) {
 
 fn rest(name: &'static str, start: usize, end: usize, parts: &mut Parts) {
     if start < end {
-        parts.bytes(name, span(start, end));
+        parts.bytes(name, Span::between(start, end));
     }
 }
 
@@ -94,19 +94,19 @@ fn field(
         kind::STRING1 | kind::STRING4 => {
             let text = reader.text(head).ok()?;
             let text = text.of(frame)?;
-            parts.text(name, span(head.at, reader.at()), text);
+            parts.text(name, Span::between(head.at, reader.at()), text);
         }
         kind::MAP => {
             let entries = *reader;
             reader.skip(head).ok()?;
-            parts.words(name, span(head.at, reader.at()), "");
+            parts.words(name, Span::between(head.at, reader.at()), "");
             parts.inside(|parts| {
                 map(entries, frame, parts);
             });
         }
         _ => {
             reader.skip(head).ok()?;
-            parts.bytes(name, span(head.at, reader.at()));
+            parts.bytes(name, Span::between(head.at, reader.at()));
         }
     }
     Some(())
@@ -124,7 +124,7 @@ fn map(mut reader: Reader<'_>, frame: &[u8], parts: &mut Parts) -> Option<()> {
             [] => "entry".to_owned(),
             key => key.escape_ascii().to_string(),
         };
-        parts.text(name, span(start, reader.at()), value);
+        parts.text(name, Span::between(start, reader.at()), value);
         if parts.is_full() {
             return None;
         }

@@ -31,13 +31,8 @@ pub(crate) fn name(bytes: &[u8], parts: &mut Parts) {
 
 fn rest(name: &'static str, start: usize, end: usize, parts: &mut Parts) {
     if start < end {
-        parts.bytes(name, span(start, end));
+        parts.bytes(name, Span::between(start, end));
     }
-}
-
-fn span(start: usize, end: usize) -> Span {
-    let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-    Span::new(offset(start), offset(end.saturating_sub(start)))
 }
 
 /// A message from `at` to the end.
@@ -65,27 +60,31 @@ fn binary(frame: &[u8], at: usize, parts: &mut Parts) -> Result<usize, usize> {
         [0x80, 0x01, _] => "strict binary, version 1",
         _ => "",
     };
-    parts.words("version", span(at, cursor.at()), shown);
+    parts.words("version", Span::between(at, cursor.at()), shown);
     kind(&mut cursor, parts)?;
     let length_at = cursor.at();
     let length = word(&mut cursor).ok_or(length_at)?;
-    parts.number("name length", span(length_at, cursor.at()), length.into());
+    parts.number(
+        "name length",
+        Span::between(length_at, cursor.at()),
+        length.into(),
+    );
     text("name", &mut cursor, length, parts)?;
     let id_at = cursor.at();
     let id = word(&mut cursor).ok_or(id_at)?;
-    parts.number("sequence id", span(id_at, cursor.at()), id.into());
+    parts.number("sequence id", Span::between(id_at, cursor.at()), id.into());
     Ok(cursor.at())
 }
 
 fn compact(frame: &[u8], at: usize, parts: &mut Parts) -> Result<usize, usize> {
     let mut cursor = Cursor::new(frame, at);
     cursor.take(1).ok_or(at)?;
-    parts.words("protocol id", span(at, cursor.at()), "compact");
+    parts.words("protocol id", Span::between(at, cursor.at()), "compact");
     let second = cursor.byte().ok_or(at)?;
     let bits = format!("version {}, {}", second & 0x1f, type_name(second >> 5));
     parts.words(
         "version and type",
-        span(cursor.at().saturating_sub(1), cursor.at()),
+        Span::between(cursor.at().saturating_sub(1), cursor.at()),
         bits,
     );
     number("sequence id", &mut cursor, parts)?;
@@ -97,7 +96,12 @@ fn compact(frame: &[u8], at: usize, parts: &mut Parts) -> Result<usize, usize> {
 fn kind(cursor: &mut Cursor<'_>, parts: &mut Parts) -> Result<(), usize> {
     let at = cursor.at();
     let kind = cursor.byte().ok_or(at)?;
-    parts.named("type", span(at, cursor.at()), kind.into(), type_name(kind));
+    parts.named(
+        "type",
+        Span::between(at, cursor.at()),
+        kind.into(),
+        type_name(kind),
+    );
     Ok(())
 }
 
@@ -123,7 +127,7 @@ fn number(name: &'static str, cursor: &mut Cursor<'_>, parts: &mut Parts) -> Res
     let at = cursor.at();
     match cursor.varint() {
         Varint::Is(value) => {
-            parts.number(name, span(at, cursor.at()), value.into());
+            parts.number(name, Span::between(at, cursor.at()), value.into());
             Ok(value)
         }
         Varint::Unfinished | Varint::TooLong => Err(at),
@@ -139,23 +143,23 @@ fn text(
     let at = cursor.at();
     let text = cursor.take(length as usize).ok_or(at)?;
     if length > 0 {
-        parts.text(name, span(at, cursor.at()), text);
+        parts.text(name, Span::between(at, cursor.at()), text);
     }
     Ok(())
 }
 
 /// A frame of the header transport.
 fn header(frame: &[u8], parts: &mut Parts) {
-    parts.words("magic", span(4, 6), "header transport");
+    parts.words("magic", Span::between(4, 6), "header transport");
     let &[_, _, _, _, _, _, f0, f1, i0, i1, i2, i3, w0, w1, ..] = frame else {
         return rest("unreadable", 6, frame.len(), parts);
     };
     let flags = u16::from_be_bytes([f0, f1]);
-    parts.words("flags", span(6, 8), format!("{flags:#06x}"));
+    parts.words("flags", Span::between(6, 8), format!("{flags:#06x}"));
     let id = u32::from_be_bytes([i0, i1, i2, i3]);
-    parts.number("sequence id of the header", span(8, 12), id.into());
+    parts.number("sequence id of the header", Span::between(8, 12), id.into());
     let words = u16::from_be_bytes([w0, w1]);
-    parts.number("header words", span(12, INFO_AT), words.into());
+    parts.number("header words", Span::between(12, INFO_AT), words.into());
     let payload_at = INFO_AT.saturating_add(usize::from(words).saturating_mul(4));
     let end = payload_at.min(frame.len());
     let Ok(zlib) = infos(frame.get(..end).unwrap_or(frame), parts) else {

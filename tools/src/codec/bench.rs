@@ -16,7 +16,6 @@ use serde_json::json;
 use weft_codec::proof::VectorFile;
 use weft_codec::{Codec, Kind, Side};
 
-use super::explain::kind;
 use super::paint::{Paint, say_line};
 use super::source::Protocol;
 use work::{Work, is_judged};
@@ -70,7 +69,7 @@ impl Cost {
         json!({
             "frame": self.name,
             "side": super::explain::side(self.side),
-            "kind": kind(self.kind),
+            "kind": self.kind.word(),
             "bytes": self.bytes,
             "scan_nanoseconds": self.scan,
             "ask_nanoseconds": self.ask,
@@ -85,7 +84,7 @@ impl fmt::Display for Cost {
             f,
             "per {} from the {} of {} bytes (`{}`): {:.1} to read, {:.1} to {}, {:.1} to copy with \
              another id",
-            kind(self.kind),
+            self.kind.word(),
             super::explain::side(self.side),
             self.bytes,
             self.name,

@@ -145,7 +145,7 @@ fn places(
 fn said(args: &Args, codec: &dyn Codec, frame: &Frame<'_>) -> Said {
     let mut said = Said::new();
     said.insert("frame".to_owned(), format!("{} bytes", frame.bytes.len()));
-    said.insert("kind".to_owned(), explain::kind(frame.head.kind).to_owned());
+    said.insert("kind".to_owned(), frame.head.kind.word().to_owned());
     for (name, value) in explain::facts(codec, frame) {
         said.insert(name, value);
     }

@@ -14,21 +14,6 @@ pub(super) struct Fact {
     pub(super) value: String,
 }
 
-/// A kind in the words of the documentation.
-pub(crate) fn kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Request => "request",
-        Kind::OneWay => "one-way",
-        Kind::Answer => "answer",
-        Kind::Push => "push",
-        Kind::Ping => "ping",
-        Kind::Pong => "pong",
-        Kind::GoAway => "go-away",
-        Kind::Cancel => "cancel",
-        Kind::Handshake => "handshake",
-    }
-}
-
 /// What an answer means, in words.
 pub(super) fn verdict(verdict: Verdict) -> &'static str {
     match verdict {

@@ -77,7 +77,7 @@ fn of_frame(all: &Explained<'_>, frame: &Frame<'_>) -> Value {
         "side": side(frame.side),
         "offset": frame.offset,
         "packet": frame.packet,
-        "kind": facts::kind(frame.head.kind),
+        "kind": frame.head.kind.word(),
         "answers": frame.answers,
         "mesh": facts,
         "parts": of_parts(&parts),

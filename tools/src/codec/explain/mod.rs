@@ -22,7 +22,6 @@ use super::paint::{Paint, say, say_line};
 use super::source::Protocol;
 use route::Routes;
 
-pub(crate) use facts::kind;
 pub(crate) use text::side;
 
 /// The exit code for a stream that could not be read to its end.

@@ -125,7 +125,7 @@ impl Page<'_> {
         let title = format!(
             "{} {}{to}{}",
             paint.strong(&format!("#{}", frame.number)),
-            paint.strong(facts::kind(frame.head.kind)),
+            paint.strong(frame.head.kind.word()),
             paint.faint(&format!(
                 ", from the {}, {} bytes at offset {}{}",
                 side(frame.side),
