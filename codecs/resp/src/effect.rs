@@ -41,6 +41,18 @@ pub(crate) fn resolved(role: Role, frame: &[u8]) -> Role {
     }
 }
 
+/// How many of a request's first words, the command among them, must be there before its effect
+/// can be said to be [`Effect::Stateless`].
+#[inline]
+pub(crate) fn words_asked(role: Role) -> u64 {
+    match role {
+        Role::Client => 3,
+        Role::Hello | Role::Script => 2,
+        // A read of streams is taken for blocking until `STREAMS` was seen.
+        _ => 1,
+    }
+}
+
 fn by_words(role: Role, frame: &[u8]) -> Role {
     let mut words = Words::of(frame).skip(1);
     match role {

@@ -181,9 +181,8 @@ fn first_of(frame: &[u8], after: usize) -> First {
 /// The head of a request whose words are walked up to `head_bytes`.
 #[inline]
 fn finish(frame: &[u8], end: u64, head_bytes: usize, first: First, count: u64) -> Head {
-    // What follows the request is not of it, however much it looks like more words.
-    let end_here = usize::try_from(end).unwrap_or(usize::MAX);
-    let frame = frame.get(..end_here).unwrap_or(frame);
+    // What follows the head is not of it, however much it looks like more words.
+    let frame = frame.get(..head_bytes).unwrap_or(frame);
     let found = command::at(frame, first.command);
     let notes = RequestNotes {
         command: found.number,
@@ -207,10 +206,10 @@ fn finish(frame: &[u8], end: u64, head_bytes: usize, first: First, count: u64) -
 }
 
 /// Whether the last word may follow after the head: it is neither the command nor a key, and
-/// the request does nothing to its connection that hangs on it.
+/// what the request does to its connection does not hang on it.
 fn may_be_cut(frame: &[u8], head: &Head, count: u64) -> bool {
     let notes = RequestNotes::unpack(head.notes);
-    count > 1
+    count > effect::words_asked(command::by_number(notes.command).role)
         && head.effect == weft_codec::Effect::Stateless
         && !keys::last_word_is_key(frame, &notes)
 }

@@ -261,3 +261,32 @@ proptest! {
         prop_assert_eq!(field(Field::HashKey(1)), None);
     }
 }
+
+/// What CLIENT, HELLO and SCRIPT do hangs on their words: with such a word still to come they are not
+/// passed on, and so are told the same however the bytes arrive.
+#[test]
+fn a_command_is_not_cut_before_the_words_that_say_what_it_does() {
+    let limits = Limits {
+        cut_through_bytes: 24,
+        ..Limits::default()
+    };
+    let long = [b'x'; 64];
+    for (words, is_cut) in [
+        (&[&b"hello"[..], &long][..], false),
+        (&[b"CLIENT", &long], false),
+        (&[b"CLIENT", b"TRACKING", &long], false),
+        (&[b"CLIENT", b"KILL", b"TYPE", &long], true),
+        (&[b"SCRIPT", &long], false),
+        (&[b"SCRIPT", b"LOAD", &long], true),
+        (&[b"SET", b"k", &long], true),
+    ] {
+        let frame = request(words);
+        let whole = feed(&Resp::new(), Side::Downstream, &limits, [&frame[..]]);
+        for piece in 1..frame.len() {
+            let fed = feed(&Resp::new(), Side::Downstream, &limits, frame.chunks(piece));
+            assert_eq!(fed.heads, whole.heads, "{words:?} in pieces of {piece}");
+        }
+        let cut = whole.heads[0].head_bytes < whole.heads[0].frame_bytes;
+        assert_eq!(cut, is_cut, "{words:?}");
+    }
+}
