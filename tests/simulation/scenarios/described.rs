@@ -8,6 +8,7 @@ use std::time::Duration;
 use weft_codec::{Correlation, Order, ProxyError};
 use weft_engine::CloseCause;
 
+use super::ids::{filled, full};
 use super::{must, served};
 use crate::backend::Serving;
 use crate::client::{ClientPlan, Ids};
@@ -200,28 +201,12 @@ fn s3_described_eight_bit_ids_wrap_then_open_a_lane_then_queue_then_refuse() {
         |seed| {
             let choice = by_id(IdShape::Byte);
             let client = ClientPlan::new(choice, 300, 100);
-            let mut plan = Plan::described(choice, IdShape::Byte, 1).clients(8, &client);
-            let policy = plan.policy();
-            policy.lanes.depth = 1_000;
-            policy.lanes.lanes_max = 2;
-            policy.queue.waiting_max = if seed.is_multiple_of(2) { 50 } else { 1_000 };
-            plan.backends[0].delay = (5 * MS, 20 * MS);
-            plan.allowed = Allowed::errors(&[ProxyError::Overload]);
-            plan
+            full(
+                Plan::described(choice, IdShape::Byte, 1).clients(8, &client),
+                seed,
+            )
         },
-        |report| {
-            must(report.peers_peak[0] == 2, || {
-                format!("{} lanes at most", report.peers_peak[0])
-            })?;
-            let shed: u64 = report.counters[0].shed.iter().sum();
-            let refused = report
-                .oracle
-                .count(|r| matches!(r.seen, Some(Seen::Error(_))));
-            must(refused as u64 == shed, || {
-                format!("{refused} refused, {shed} shed")
-            })?;
-            served(report, 2_400 - refused)
-        },
+        filled,
     );
 }
 

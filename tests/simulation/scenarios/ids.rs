@@ -11,6 +11,7 @@ use crate::codec::Choice;
 use crate::oracle::{Allowed, Seen};
 use crate::plan::{Fault, MS, Plan};
 use crate::seeds::run;
+use crate::world::Report;
 
 fn width(seed: u64) -> usize {
     [1, 2, 4][(seed % 3) as usize]
@@ -56,29 +57,37 @@ fn s3_eight_bit_ids_wrap_then_open_a_lane_then_queue_then_refuse() {
         20,
         |seed| {
             let choice = Choice::by_id(1);
-            let mut plan = Plan::new(choice, 1).clients(8, &ClientPlan::new(choice, 300, 100));
-            let policy = plan.policy();
-            policy.lanes.depth = 1_000;
-            policy.lanes.lanes_max = 2;
-            policy.queue.waiting_max = if seed.is_multiple_of(2) { 50 } else { 1_000 };
-            plan.backends[0].delay = (5 * MS, 20 * MS);
-            plan.allowed = Allowed::errors(&[ProxyError::Overload]);
-            plan
+            let plan = Plan::new(choice, 1).clients(8, &ClientPlan::new(choice, 300, 100));
+            full(plan, seed)
         },
-        |report| {
-            must(report.peers_peak[0] == 2, || {
-                format!("{} lanes at most", report.peers_peak[0])
-            })?;
-            let shed: u64 = report.counters[0].shed.iter().sum();
-            let refused = report
-                .oracle
-                .count(|r| matches!(r.seen, Some(Seen::Error(_))));
-            must(refused as u64 == shed, || {
-                format!("{refused} refused, {shed} shed")
-            })?;
-            served(report, 2_400 - refused)
-        },
+        filled,
     );
+}
+
+/// Two lanes for 800 requests at once of ids that wrap: some wait, others are refused.
+pub(super) fn full(mut plan: Plan, seed: u64) -> Plan {
+    let policy = plan.policy();
+    policy.lanes.depth = 1_000;
+    policy.lanes.lanes_max = 2;
+    policy.queue.waiting_max = if seed.is_multiple_of(2) { 50 } else { 1_000 };
+    plan.backends[0].delay = (5 * MS, 20 * MS);
+    plan.allowed = Allowed::errors(&[ProxyError::Overload]);
+    plan
+}
+
+/// Both lanes were used, what was refused was told, and all else was served.
+pub(super) fn filled(report: &Report) -> Result<(), String> {
+    must(report.peers_peak[0] == 2, || {
+        format!("{} lanes at most", report.peers_peak[0])
+    })?;
+    let shed: u64 = report.counters[0].shed.iter().sum();
+    let refused = report
+        .oracle
+        .count(|r| matches!(r.seen, Some(Seen::Error(_))));
+    must(refused as u64 == shed, || {
+        format!("{refused} refused, {shed} shed")
+    })?;
+    served(report, 2_400 - refused)
 }
 
 #[test]

@@ -13,6 +13,16 @@ use crate::oracle::{Allowed, Seen};
 use crate::plan::{Fault, MS, Plan, S};
 use crate::seeds::run;
 
+/// A protocol with requests that change their connection; one seed in so many has no ids.
+fn stateful(seed: u64, without_ids: u64) -> (Choice, IdShape) {
+    let (mut choice, shape) = match seed.is_multiple_of(without_ids) {
+        true => (Choice::in_order(), IdShape::None),
+        false => (by_id(shape(seed)), shape(seed)),
+    };
+    choice.effects = true;
+    (choice, shape)
+}
+
 #[test]
 fn a_server_that_greets_pushes_and_pings_has_one_client_on_each_connection() {
     run(
@@ -103,16 +113,7 @@ fn logins_are_replayed_and_nobody_is_served_on_anothers() {
         "logins_are_replayed_and_nobody_is_served_on_anothers",
         60,
         |seed| {
-            let shape = if seed.is_multiple_of(4) {
-                IdShape::None
-            } else {
-                shape(seed)
-            };
-            let mut choice = match shape {
-                IdShape::None => Choice::in_order(),
-                _ => by_id(shape),
-            };
-            choice.effects = true;
+            let (choice, shape) = stateful(seed, 4);
             let mut plan = fair(choice, shape, seed);
             foul(&mut plan, seed);
             for (index, client) in plan.clients.iter_mut().enumerate() {
@@ -138,16 +139,7 @@ fn sessions_of_described_protocols_keep_their_connection() {
         "sessions_of_described_protocols_keep_their_connection",
         30,
         |seed| {
-            let shape = if seed.is_multiple_of(3) {
-                IdShape::None
-            } else {
-                shape(seed)
-            };
-            let mut choice = match shape {
-                IdShape::None => Choice::in_order(),
-                _ => by_id(shape),
-            };
-            choice.effects = true;
+            let (choice, shape) = stateful(seed, 3);
             let mut plan = fair(choice, shape, seed);
             for client in &mut plan.clients {
                 client.ids = Ids::Sequential;
