@@ -1,5 +1,6 @@
 //! A whole engine turn: 64 clients with 1 and with 16 requests each, answered within the turn.
-//! Scan, admit, route, balance, pending table, emit and the way back are all in it.
+//! Scan, admit, route, balance, pending table, emit and the way back are all in it; `parts`, `codecs` and
+//! `route` have them one by one.
 #![expect(
     clippy::expect_used,
     reason = "a benchmark without its mesh has nothing to say"

@@ -6,4 +6,4 @@ mod frames;
 pub use frames::{Frames, Protocol};
 
 mod mesh;
-pub use mesh::Mesh;
+pub use mesh::{Mesh, state};

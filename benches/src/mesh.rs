@@ -9,7 +9,8 @@ use std::time::Duration;
 use weft_codec::Limits;
 use weft_engine::{Action, ConnId, Engine, Listener, Now, ServiceState, Settings, State};
 use weft_model::{
-    Instance, InstanceAddress, Labels, Match, Policy, QueuePolicy, Route, Service, Target,
+    Balancing, Instance, InstanceAddress, Labels, Match, Policy, QueuePolicy, Route, Service,
+    Target,
 };
 use weft_route::RouteTable;
 
@@ -17,6 +18,9 @@ use crate::{Frames, Protocol};
 
 /// Virtual time from one turn to the next.
 const TURN: Duration = Duration::from_micros(50);
+
+/// Instances of a mesh's service.
+const INSTANCES: u16 = 2;
 
 /// An engine, its clients and its backends.
 #[derive(Debug)]
@@ -43,7 +47,7 @@ impl Mesh {
     /// If the protocol's description does not compile or a client is refused.
     pub fn new(protocol: Protocol, clients: u32, in_flight: u32) -> Result<Self, String> {
         let frames = Frames::of(protocol)?;
-        let state = state(&frames)?;
+        let state = state(&frames, INSTANCES, Balancing::default())?;
         let mut mesh = Self {
             engine: Engine::new(Arc::new(state), Settings::default(), 1),
             now: Now::default(),
@@ -130,13 +134,18 @@ impl Mesh {
     }
 }
 
-fn state(frames: &Frames) -> Result<State, String> {
+/// One listener whose only rule leads to a service of `instances`, chosen by `balancing`.
+///
+/// # Errors
+/// If the route table does not compile.
+pub fn state(frames: &Frames, instances: u16, balancing: Balancing) -> Result<State, String> {
     let codec = Arc::clone(&frames.codec);
     let service = Service {
         name: "backends".into(),
         protocol: codec.name().into(),
-        instances: [9001, 9002].map(instance).into(),
+        instances: (0..instances).map(|one| instance(9001 + one)).collect(),
         policy: Policy {
+            balancing,
             // All requests of the first turn wait for the first lane.
             queue: QueuePolicy {
                 waiting_max: 100_000,

@@ -72,3 +72,7 @@ mod reload;
 // What is told of it.
 mod latency;
 mod snapshot;
+
+// Its parts by themselves, for the benches.
+#[cfg(feature = "micro")]
+pub mod micro;
