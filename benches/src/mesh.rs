@@ -168,6 +168,7 @@ pub fn state(frames: &Frames, instances: u16, balancing: Balancing) -> Result<St
     Ok(State {
         version: 1,
         listeners: vec![Arc::new(Listener {
+            hop: false,
             name: "front".into(),
             order: codec.traits().order,
             codec: Arc::clone(&codec),
@@ -176,6 +177,7 @@ pub fn state(frames: &Frames, instances: u16, balancing: Balancing) -> Result<St
             sniff: None,
         })],
         services: vec![Arc::new(ServiceState {
+            hop: false,
             service,
             codec,
             limits: Limits::default(),

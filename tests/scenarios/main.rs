@@ -20,6 +20,7 @@ mod checksum;
 mod description;
 mod drain;
 mod files;
+mod hop;
 mod hostile;
 mod idle;
 mod kill_restart;

@@ -29,6 +29,10 @@ pub(crate) fn proxy_port(proxy: usize) -> Port {
     100 + proxy as Port
 }
 
+fn is_proxy(port: Port) -> bool {
+    (proxy_port(0)..backend_port(0)).contains(&port)
+}
+
 /// The port of a backend.
 pub(crate) fn backend_port(backend: usize) -> Port {
     1_000 + backend as Port
@@ -115,6 +119,8 @@ pub(crate) struct Plan {
     pub(crate) others: Vec<Spoken>,
     /// Which protocol silent clients get, and after how many nanoseconds.
     pub(crate) silence: (Option<usize>, u64),
+    /// Proxies speak hop among themselves.
+    pub(crate) hop: bool,
     /// Bounds of frames.
     pub(crate) limits: Limits,
     /// Between clients and proxies.
@@ -146,6 +152,7 @@ impl Plan {
             order: choice.order,
             others: Vec::new(),
             silence: (None, 200 * MS),
+            hop: false,
             limits: Limits::default(),
             front: Link::default(),
             back: Link::default(),
@@ -225,6 +232,12 @@ impl Plan {
         std::iter::once(own).chain(self.others.clone()).collect()
     }
 
+    /// The same where the proxies speak hop between them.
+    pub(crate) fn hopping(mut self) -> Self {
+        self.hop = true;
+        self.chained()
+    }
+
     /// What a proxy is given.
     pub(crate) fn state(&self, version: u64, services: &[ServicePlan]) -> State {
         let spoken = self.spoken();
@@ -232,6 +245,7 @@ impl Plan {
             .iter()
             .map(|plan| ServiceState {
                 service: service(plan, spoken[plan.protocol].codec.name()),
+                hop: self.hop && plan.instances.iter().all(|(port, _)| is_proxy(*port)),
                 codec: Arc::clone(&spoken[plan.protocol].codec),
                 limits: self.limits,
             })
@@ -244,6 +258,7 @@ impl Plan {
                 name: "front".to_owned(),
                 codec: Arc::clone(&one.codec),
                 order: one.order,
+                hop: self.hop,
                 limits: self.limits,
                 routes: RouteTable::compile("front", &routes, &models).unwrap_or_default(),
                 sniff: None,

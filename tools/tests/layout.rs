@@ -31,10 +31,11 @@ const ALLOWED: &[(&str, &str, &[&str])] = &[
     ("codecs/thrift", "weft-thrift", &["weft-codec"]),
     ("registry/model", "weft-model", &[]),
     ("proxy/route", "weft-route", &["weft-codec", "weft-model"]),
+    ("proxy/hop", "weft-hop", &["weft-codec", "weft-acme"]),
     (
         "proxy/engine",
         "weft-engine",
-        &["weft-codec", "weft-model", "weft-route"],
+        &["weft-codec", "weft-model", "weft-route", "weft-hop"],
     ),
     (
         "proxy/server",
@@ -52,6 +53,7 @@ const ALLOWED: &[(&str, &str, &[&str])] = &[
             "weft-thrift",
             "weft-model",
             "weft-route",
+            "weft-hop",
             "weft-engine",
         ],
     ),
@@ -94,6 +96,7 @@ const PURE: &[(&str, &[&str])] = &[
     ("codecs/thrift", &["miniz_oxide"]),
     ("registry/model", &["thiserror"]),
     ("proxy/route", &["smallvec", "thiserror"]),
+    ("proxy/hop", &["thiserror"]),
     (
         "proxy/engine",
         &[

@@ -62,6 +62,7 @@ impl Incoming<'_> {
 
 impl Engine {
     /// Admits a request: limits, effects, route, then on to an instance.
+    #[inline(always)]
     pub(crate) fn admit(&mut self, key: ClientKey, incoming: Incoming<'_>) -> Flow {
         let Some(client) = self.clients.get_mut(key) else {
             return Flow::Stop;
@@ -144,10 +145,9 @@ impl Engine {
         let Some(exchange) = self.exchanges.get_mut(key) else {
             return;
         };
-        let alone = unlimited
-            || incoming.head.exclusive
-            || incoming.listener.correlation == Correlation::Exclusive;
-        exchange.class = if alone {
+        exchange.exclusive =
+            incoming.head.exclusive || incoming.listener.correlation == Correlation::Exclusive;
+        exchange.class = if unlimited {
             Class::Exclusive
         } else if large && incoming.is_in_doubt() {
             Class::Alone
@@ -174,6 +174,7 @@ impl Engine {
     }
 
     /// Prepares for the rest of a frame that comes in pieces.
+    #[inline(always)]
     pub(crate) fn after_admission(
         &mut self,
         key: ClientKey,
@@ -197,7 +198,12 @@ impl Engine {
             .codec
             .remember(incoming.head, incoming.frame, &mut asked);
         let now = self.now.monotonic;
-        let id = incoming.head.id_value;
+        let mut id = incoming.head.id_value;
+        let mut deadline = Nanos::NEVER;
+        let hop = self.around.is_some();
+        if hop {
+            (id, deadline) = self.note_around(id, &mut asked);
+        }
         // Nobody waits for the answer to a one-way request.
         let one_way = incoming.head.kind == Kind::OneWay;
         let client = self.clients.get(key);
@@ -210,11 +216,13 @@ impl Engine {
             asked,
             caller_id: id,
             has_id: !incoming.head.id.is_empty(),
+            hop,
+            exclusive: false,
             rule: None,
             phase: Phase::New,
             began: now,
             dispatched: now,
-            deadline: Nanos::NEVER,
+            deadline,
             timer: Timer::NONE,
             kept: None,
             instance: None,
@@ -313,6 +321,8 @@ impl Engine {
         let Some(exchange) = self.exchanges.get_mut(key) else {
             return false;
         };
+        // What a hop frame said is there already.
+        let deadline = deadline.min(exchange.deadline);
         exchange.deadline = deadline;
         if deadline <= self.now.monotonic {
             return false;

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use weft_codec::{Asked, Codec as _, Head, Kind, NewId, Rewrite, Say, Side, Verdict};
+use weft_codec::{Asked, Codec as _, EmitError, Head, Kind, NewId, Rewrite, Say, Side, Verdict};
 
 use crate::buffer::Piece;
 use crate::client::ClientKey;
 use crate::exchange::{Class, ExchangeKey, Phase};
 use crate::guard::{self, Guarded};
+use crate::hop;
 use crate::instance::InstanceRun;
 use crate::lane::{Lane, LaneKey, LaneState, ReadTo, Reading};
 use crate::pending::Entry;
@@ -204,7 +205,7 @@ impl Engine {
             || self
                 .exchanges
                 .get(exchange)
-                .is_none_or(|e| !e.has_id || e.caller_id == answer.head.id_value)
+                .is_none_or(|e| !e.has_id || hop::native_id(e) == answer.head.id_value)
     }
 
     /// An answer to an exchange that is still wanted.
@@ -315,24 +316,18 @@ impl Engine {
             return self.fail(key, weft_codec::ProxyError::Overload, words, false);
         }
         let lane = self.lanes.get(lane_key);
-        let id = if lane.is_some_and(Lane::carries_callers_ids) {
-            NewId::Keep
-        } else {
-            NewId::Callers(&exchange.asked)
-        };
-        let rewrite = Rewrite {
-            id,
-            deadline_ms: None,
-        };
+        let keeps_id = lane.is_some_and(Lane::carries_callers_ids);
         let out = if turn {
             client.outbox.room(&mut self.spares)
         } else {
             self.spares.room(&mut exchange.answer)
         };
         let before = out.len();
-        let emitted = answer
-            .codec
-            .emit(Side::Upstream, answer.head, answer.frame, &rewrite, out);
+        let (header, emitted) = if exchange.hop {
+            hop::emit_answer(&exchange.asked, answer, keeps_id, out)
+        } else {
+            (0, emit_answer(&exchange.asked, answer, keeps_id, out))
+        };
         let copied = out.len() - before;
         self.answer_bytes += copied;
         if let Err(error) = emitted {
@@ -350,11 +345,12 @@ impl Engine {
         }
         let free = client.reads_freely(&self.settings);
         let (more, missing) = (answer.head.more, answer.missing());
-        if copied == 0 {
+        let native = copied.saturating_sub(header);
+        if native == 0 {
             // The client asked to hear of something else only.
             self.discard_rest(lane_key, missing);
         } else if missing > 0 {
-            return self.begin_reading((lane_key, client_key, key), answer, (turn, copied));
+            return self.begin_reading((lane_key, client_key, key), answer, (turn, native));
         }
         if more {
             return;
@@ -371,7 +367,7 @@ impl Engine {
 
     /// An answer that cannot be copied with its caller's id in it.
     #[cold]
-    fn not_relayed(&mut self, key: ExchangeKey, error: &weft_codec::EmitError) {
+    fn not_relayed(&mut self, key: ExchangeKey, error: &EmitError) {
         self.abandon(key, false);
         let words = format!("the answer cannot be relayed: {error}");
         self.fail(key, weft_codec::ProxyError::Malformed, &words, false);
@@ -542,6 +538,27 @@ impl Engine {
             self.pump.push(pool);
         }
     }
+}
+
+/// Appends an answer under its caller's id.
+#[inline(always)]
+pub(crate) fn emit_answer(
+    asked: &Asked,
+    answer: Answer<'_>,
+    keeps_id: bool,
+    out: &mut Vec<u8>,
+) -> Result<(), EmitError> {
+    let id = if keeps_id {
+        NewId::Keep
+    } else {
+        NewId::Callers(asked)
+    };
+    let rewrite = Rewrite {
+        id,
+        deadline_ms: None,
+    };
+    let Answer { codec, head, frame } = answer;
+    codec.emit(Side::Upstream, head, frame, &rewrite, out)
 }
 
 /// Whether an exchange waits in the pool of this lane.

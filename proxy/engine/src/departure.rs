@@ -83,7 +83,8 @@ impl Engine {
             (None, false, Some(_))
                 if client.partial.is_empty()
                     && client.pass.is_none()
-                    && client.pinned.is_none() =>
+                    && client.pinned.is_none()
+                    && !client.closes_first() =>
             {
                 CloseCause::Drained
             }
@@ -249,6 +250,12 @@ impl Engine {
 impl Client {
     fn is_ending(&self) -> bool {
         self.flags.ended || self.flags.closing.is_some() || (self.is_raw() && self.pinned.is_some())
+    }
+
+    /// Whether it was told to go away and closes when it has heard: what it sent before that
+    /// must not meet a closed connection.
+    fn closes_first(&self) -> bool {
+        self.flags.told && self.listener.hop.is_some()
     }
 
     pub(crate) fn is_raw(&self) -> bool {

@@ -126,9 +126,15 @@ impl Engine {
                 .get(exchange.client)
                 .and_then(|client| client.facets.clone()),
         };
+        // Natively it needs a lane of its own until it is answered; on the hop it does not.
+        let alone = exchange.exclusive && (facets.is_some() || !self.speaks_hop(exchange));
         Some(PoolName {
             instance,
-            class: exchange.class,
+            class: if alone {
+                Class::Exclusive
+            } else {
+                exchange.class
+            },
             facets,
         })
     }

@@ -15,6 +15,7 @@ use crate::buffer::Spares;
 use crate::client::{Client, ClientKey, Conn, Facets};
 use crate::exchange::{Class, Exchange, ExchangeKey};
 use crate::guard::Panics;
+use crate::hop::Around;
 use crate::instance::{InstanceKey, InstanceRun};
 use crate::lane::{Lane, LaneKey};
 use crate::listener::ListenerRun;
@@ -70,6 +71,8 @@ pub struct Engine {
     pub(crate) panics: Arc<Panics>,
     /// The exchange that began last.
     pub(crate) begun: Option<ExchangeKey>,
+    /// What the hop frame around the request at hand said, until its exchange takes it.
+    pub(crate) around: Option<Around>,
 }
 
 /// What a timer is for.
@@ -164,6 +167,7 @@ impl Engine {
             draining: None,
             panics: Arc::default(),
             begun: None,
+            around: None,
         };
         engine.apply(state);
         engine

@@ -47,6 +47,10 @@ pub(crate) struct Exchange {
     pub(crate) class: Class,
     pub(crate) idempotent: bool,
     pub(crate) one_way: bool,
+    /// It came in a hop frame: its answer goes back in one.
+    pub(crate) hop: bool,
+    /// Natively it needs a lane of its own until it is answered; on the hop it does not.
+    pub(crate) exclusive: bool,
     /// The frame came in pieces: it cannot be sent again.
     pub(crate) streamed: bool,
     /// A frame of its answer went out: it can neither be sent again nor fail in words.

@@ -289,6 +289,9 @@ impl Engine {
             return self.bound_frame(key, incoming);
         }
         match incoming.head.kind {
+            Kind::Request | Kind::OneWay if incoming.listener.hop.is_some() => {
+                self.hop_request(key, incoming)
+            }
             Kind::Request | Kind::OneWay => self.admit(key, incoming),
             Kind::Ping => self.answer_ping(key, incoming),
             Kind::Cancel => self.cancel_by_id(key, incoming.head.id_value),
@@ -338,6 +341,10 @@ impl Engine {
                 break;
             };
             at = exchange.previous;
+            if exchange.caller_id == id && exchange.hop {
+                self.cancel_hop(candidate);
+                break;
+            }
             if exchange.caller_id == id {
                 self.abandon(candidate, false);
                 self.finish(candidate, Outcome::Cancelled);

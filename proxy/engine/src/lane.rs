@@ -29,6 +29,8 @@ pub(crate) struct Lane {
     /// What is replayed on it first: its facets, less what its founder is about to set.
     pub(crate) login: Option<Rc<Facets>>,
     pub(crate) codec: Arc<Guarded>,
+    /// It leads to another proxy and speaks hop.
+    pub(crate) hop: bool,
     pub(crate) limits: Limits,
     pub(crate) policy: LanePolicy,
     pub(crate) state: LaneState,

@@ -39,7 +39,7 @@ impl Engine {
                 .and_then(|client| client.facets.clone()),
             None => pool.facets.clone(),
         };
-        let codec = service.codec_for(pool.facets.as_deref());
+        let (codec, hop) = service.codec_of_lane(pool, bound.is_some());
         let policy = run.lanes.clone();
         let pending = crate::lane::pending(&*codec, pool.class, policy.depth, self.rng.u64(..));
         let key = self.lanes.insert(Lane {
@@ -50,6 +50,7 @@ impl Engine {
             pings: Pings::new(&codec, &pending, now),
             pending,
             codec,
+            hop,
             limits: service.state.limits,
             state: LaneState::Connecting,
             partial: Vec::new(),
@@ -116,12 +117,19 @@ impl Engine {
         let answers = login
             .as_ref()
             .map_or(0, |facets| facets.requests.len() as u32);
+        let answers = if lane.hop { 1 } else { answers };
         lane.state = LaneState::Login(answers);
         for (_, request) in login.iter().flat_map(|facets| &facets.requests) {
             lane.outbox
                 .room(&mut self.spares)
                 .extend_from_slice(request);
             lane.queued += request.len() as u64;
+        }
+        let greets = lane.hop;
+        if greets {
+            // Usable once the other proxy has answered: it knows then what it speaks with, and
+            // can say go-away before it closes.
+            self.greet(key);
         }
         if !bound {
             self.end_connecting(&pool);
@@ -183,6 +191,12 @@ impl Engine {
         answer: crate::answer::Answer<'_>,
         left: u32,
     ) {
+        if self.lanes.get(key).is_some_and(|lane| lane.hop) {
+            return match Self::greeted(answer) {
+                true => self.lane_ready(key),
+                false => self.close_lane(key, CloseCause::Drained),
+            };
+        }
         if answer.head.kind != weft_codec::Kind::Answer {
             return;
         }

@@ -39,6 +39,7 @@ mod client;
 mod guard;
 mod sniff;
 mod intake;
+mod hop;
 mod exchange;
 mod admit;
 mod bound;

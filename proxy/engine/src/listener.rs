@@ -3,7 +3,8 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use weft_codec::{Balance, Codec as _, ConnectionState, Correlation, Order, Speaker, Traits};
+use weft_codec::{Balance, Codec, ConnectionState, Correlation, Order, Speaker, Traits};
+use weft_hop::Inward;
 use weft_model::{Balancing, Policy, TextMatch};
 use weft_route::Rule;
 
@@ -28,9 +29,19 @@ pub(crate) struct ListenerRun {
     pub(crate) stateful: bool,
     /// The listener is in the state no longer.
     pub(crate) gone: bool,
+    /// Of clients that are other proxies: how requests are taken out of their frames.
+    pub(crate) hop: Option<HopRun>,
     /// The protocols among which a client's first bytes decide; empty where there is one. Then
     /// the correlation is raw, so that no client of one protocol pays for this.
     pub(crate) branches: Vec<Rc<ListenerRun>>,
+}
+
+/// What clients that are other proxies need beside their listener.
+#[derive(Debug)]
+pub(crate) struct HopRun {
+    pub(crate) inward: Arc<Inward>,
+    /// The listener as the requests inside see it: native, each standing for itself.
+    pub(crate) native: Rc<ListenerRun>,
 }
 
 impl ListenerRun {
@@ -56,8 +67,54 @@ impl ListenerRun {
             reads_deadline,
             stateful,
             gone: false,
+            hop: None,
             branches: Vec::new(),
         }
+    }
+
+    /// The same listener for clients that are other proxies.
+    ///
+    /// One connection carries requests of many callers, so answers go back as they are ready. But
+    /// where callers rely on the order of execution, nobody knows here whose requests they are:
+    /// those in flight for one instance share a lane.
+    pub(crate) fn for_hop(native: &Self, panics: &Arc<Panics>) -> Self {
+        let inward = Arc::new(Inward::new(Arc::clone(&native.listener.codec)));
+        let codec: Arc<dyn Codec> = Arc::<Inward>::clone(&inward);
+        let inside = Self {
+            in_order: false,
+            stateful: false,
+            ..native.alike()
+        };
+        Self {
+            codec: Guarded::new(&codec, panics),
+            rules: Vec::new(),
+            in_order: false,
+            correlation: Correlation::ById,
+            reads_deadline: true,
+            stateful: false,
+            hop: Some(HopRun {
+                inward,
+                native: Rc::new(inside),
+            }),
+            ..native.alike()
+        }
+    }
+
+    /// The same, without branches.
+    fn alike(&self) -> Self {
+        Self {
+            listener: Arc::clone(&self.listener),
+            codec: Arc::clone(&self.codec),
+            rules: self.rules.clone(),
+            hop: None,
+            branches: Vec::new(),
+            ..*self
+        }
+    }
+
+    /// The listener by which requests are read: of a proxy's, those inside its frames.
+    pub(crate) fn of_requests(self: &Rc<Self>) -> &Rc<Self> {
+        self.hop.as_ref().map_or(self, |hop| &hop.native)
     }
 
     /// The same for clients that have not said yet which of the branches they are of.
@@ -87,10 +144,15 @@ impl ListenerRun {
             codec: Arc::clone(&earlier.listener.codec),
             ..(*self.listener).clone()
         };
+        let hops = self.hop.as_ref().zip(earlier.hop.as_ref());
         Self {
             listener: Arc::new(listener),
             codec: Arc::clone(&earlier.codec),
             rules: self.rules.clone(),
+            hop: hops.map(|(mine, theirs)| HopRun {
+                inward: Arc::clone(&theirs.inward),
+                native: Rc::new(mine.native.with_codec(&theirs.native)),
+            }),
             branches: Vec::new(),
             ..*earlier
         }
@@ -113,8 +175,7 @@ impl ListenerRun {
 
     /// Whether a client of `other` can go on here.
     pub(crate) fn speaks_like(&self, other: &Self) -> bool {
-        self.correlation == other.correlation
-            && self.listener.codec.name() == other.listener.codec.name()
+        self.correlation == other.correlation && self.codec.name() == other.codec.name()
     }
 
     /// Whether every client has a lane of its own from its first request on.

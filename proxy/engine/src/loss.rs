@@ -12,6 +12,7 @@ use weft_codec::ProxyError;
 use crate::client::PassTo;
 use crate::engine::Alarm;
 use crate::exchange::{Class, ExchangeKey, Phase};
+use crate::hop;
 use crate::instance::InstanceKey;
 use crate::lane::{Lane, LaneKey, LaneState, ReadTo};
 use crate::pending::Entry;
@@ -108,6 +109,7 @@ impl Engine {
             }
             let range = (begin - lane.written) as usize..(end - lane.written) as usize;
             if let Some(bytes) = lane.outbox.unsent().get(range) {
+                let bytes = if lane.hop { hop::native(bytes) } else { bytes };
                 self.kept_bytes += bytes.len();
                 exchange.kept = Some(bytes.to_vec());
             }

@@ -30,6 +30,9 @@ impl Engine {
             self.finish(key, outcome);
             return self.client_gone_by_us(client, CloseCause::PeerGone);
         }
+        if exchange.hop {
+            self.note_not_executed(key, error);
+        }
         let words = match (error.words(), more) {
             (words, "") => format!("weft: {words}"),
             (words, more) => format!("weft: {words}: {more}"),

@@ -81,7 +81,9 @@ impl Engine {
             lane.dirty = true;
             self.dirty.push(ConnId::of_lane(lane_key));
         }
-        let keeps = exchange.idempotent || exchange.kept.is_some();
+        // The other proxy may say that it did not execute it: then any request goes elsewhere.
+        let hop = lane.hop && !exchange.one_way;
+        let keeps = exchange.idempotent || exchange.kept.is_some() || hop;
         if let Some(run) = self.instances.get_mut(instance) {
             run.in_flight += 1;
         }
@@ -89,7 +91,7 @@ impl Engine {
             self.arm_lane(lane_key);
         }
         if keeps {
-            self.keep_for_retry(key, incoming);
+            self.keep_for_retry(key, incoming, hop);
         }
         if in_pieces {
             self.point_pass(client, key, lane_key);
@@ -109,12 +111,12 @@ impl Engine {
     }
 
     /// Keeps the request if its policy may send it again after bytes of it went out.
-    fn keep_for_retry(&mut self, key: ExchangeKey, incoming: Incoming<'_>) {
+    fn keep_for_retry(&mut self, key: ExchangeKey, incoming: Incoming<'_>, hop: bool) {
         let Some(exchange) = self.exchanges.get_mut(key) else {
             return;
         };
         let retry = exchange.rule.as_ref().map(|rule| &rule.policy().retry);
-        let wanted = exchange.idempotent
+        let wanted = (exchange.idempotent || hop)
             && !exchange.streamed
             && retry.is_some_and(|retry| {
                 exchange.retries < retry.retries_max
@@ -160,8 +162,9 @@ fn emit_request(
         0
     };
     let left_ms = || exchange.deadline.since(now).div_ceil(1_000_000).max(1);
-    let deadline_ms =
-        (incoming.listener.reads_deadline && exchange.deadline != Nanos::NEVER).then(left_ms);
+    let deadline_ms = ((incoming.listener.reads_deadline || lane.hop)
+        && exchange.deadline != Nanos::NEVER)
+        .then(left_ms);
     let rewrite = Rewrite {
         id: if by_id { NewId::Wire(id) } else { NewId::Keep },
         deadline_ms,

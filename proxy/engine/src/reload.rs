@@ -105,6 +105,12 @@ impl Engine {
             .map(|branch| Rc::new(self.run_branch(branch, places)))
             .collect();
         let run = self.run_branch(listener, places);
+        if listener.hop && branches.is_empty() {
+            // Proxies first: their magic decides.
+            let proxies = Rc::new(ListenerRun::for_hop(&run, &self.panics));
+            let native = Rc::new(self.run_branch(listener, places));
+            return Rc::new(run.with_branches(vec![proxies, native]));
+        }
         Rc::new(run.with_branches(branches))
     }
 
@@ -223,11 +229,12 @@ impl Engine {
             Some(service) => {
                 service.gone = false;
                 service.home = home;
-                let same_codec = Arc::ptr_eq(&service.state.codec, &state.codec);
+                let same_codec = Arc::ptr_eq(&service.state.codec, &state.codec)
+                    && service.state.hop == state.hop;
                 service.state = Arc::clone(state);
                 let old = std::mem::take(&mut service.instances);
                 if !same_codec {
-                    service.codec = Guarded::new(&state.codec, &self.panics);
+                    service.take_codec(&self.panics);
                     self.retire_lanes_of(&old);
                     // Those of clients that still speak by the earlier codec need lanes of it.
                     for key in &old {

@@ -4,11 +4,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use weft_codec::Codec;
+use weft_hop::Outward;
 use weft_model::{Labels, RetryPolicy};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::client::Facets;
-use crate::exchange::ExchangeKey;
+use crate::engine::PoolName;
+use crate::exchange::{Class, ExchangeKey};
 use crate::guard::{Guarded, Panics};
 use crate::instance::{InstanceKey, InstanceRun};
 use crate::room::Room;
@@ -20,12 +23,19 @@ const RING_POINTS: u32 = 160;
 /// A ring has at most so many points, whatever the weights.
 const RING_POINTS_MAX: u32 = 1 << 16;
 
+fn hop_of(state: &ServiceState, panics: &Arc<Panics>) -> Option<Arc<Guarded>> {
+    let outward = || -> Arc<dyn Codec> { Arc::new(Outward::new(Arc::clone(&state.codec))) };
+    state.hop.then(|| Guarded::new(&outward(), panics))
+}
+
 /// A service.
 #[derive(Debug)]
 pub(crate) struct ServiceRun {
     pub(crate) state: Arc<ServiceState>,
     /// The service's codec, its panics caught.
     pub(crate) codec: Arc<Guarded>,
+    /// What lanes to other proxies speak, if its instances are such.
+    pub(crate) hop: Option<Arc<Guarded>>,
     /// The worker that alone serves it.
     pub(crate) home: Option<usize>,
     /// It is in the state no longer.
@@ -65,9 +75,26 @@ impl ServiceRun {
         Arc::clone(earlier.unwrap_or(&self.codec))
     }
 
+    /// The codec of a new lane: hop where its instances speak it and the lane is for what needs no
+    /// connection of its own.
+    pub(crate) fn codec_of_lane(&self, pool: &PoolName, bound: bool) -> (Arc<Guarded>, bool) {
+        let shared = matches!(pool.class, Class::Shared | Class::Bulk | Class::Alone);
+        match &self.hop {
+            Some(hop) if shared && !bound && pool.facets.is_none() => (Arc::clone(hop), true),
+            _ => (self.codec_for(pool.facets.as_deref()), false),
+        }
+    }
+
+    /// Takes the codecs of the state in force.
+    pub(crate) fn take_codec(&mut self, panics: &Arc<Panics>) {
+        self.codec = Guarded::new(&self.state.codec, panics);
+        self.hop = hop_of(&self.state, panics);
+    }
+
     pub(crate) fn new(state: Arc<ServiceState>, room: Room, panics: &Arc<Panics>) -> Self {
         Self {
             codec: Guarded::new(&state.codec, panics),
+            hop: hop_of(&state, panics),
             state,
             home: None,
             gone: false,

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use weft_codec::{Choice, Codec, choose};
 
 use crate::client::ClientKey;
+use crate::hop;
 use crate::listener::ListenerRun;
 use crate::{CloseCause, ConnId, Engine, Nanos};
 
@@ -34,7 +35,10 @@ impl Engine {
             .branches
             .iter()
             .map(|run| &*run.codec as &dyn Codec);
-        let choice = choose(codecs, &client.partial);
+        let choice = match listener.branches.first() {
+            Some(first) if first.hop.is_some() => hop::choose(&client.partial),
+            _ => choose(codecs, &client.partial),
+        };
         // A codec that panicked over them has said no.
         self.panics.take();
         match choice {
@@ -55,6 +59,9 @@ impl Engine {
         };
         client.listener = Rc::clone(branch);
         client.need = 0;
+        if branch.hop.is_some() && self.draining.is_some() {
+            self.say_go_away(key);
+        }
         if branch.is_eager() {
             self.bind_early(key);
         }

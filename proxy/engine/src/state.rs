@@ -34,6 +34,9 @@ pub struct Listener {
     pub order: Order,
     /// Bounds of frames.
     pub limits: Limits,
+    /// Other Weft proxies may speak hop here, beside the protocol; only where that is one whose
+    /// requests do not all need a connection of their own.
+    pub hop: bool,
     /// The rules that concern this listener.
     pub routes: RouteTable,
     /// Several protocols at once, told apart by a client's first bytes; then codec, order and
@@ -58,6 +61,9 @@ pub struct Sniffing {
 pub struct ServiceState {
     /// Name, instances, policy.
     pub service: Service,
+    /// Its instances are Weft proxies that take hop, so what needs no connection of its own goes
+    /// there in hop frames.
+    pub hop: bool,
     /// The protocol's codec. Exchanges of a listener only go to services whose codec has the
     /// same name: the configuration check sees to it.
     pub codec: Arc<dyn Codec>,

@@ -252,7 +252,7 @@ impl Engine {
         let Some(listener) = self
             .clients
             .get(client)
-            .map(|client| Rc::clone(&client.listener))
+            .map(|client| Rc::clone(client.listener.of_requests()))
         else {
             return;
         };

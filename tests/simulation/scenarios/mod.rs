@@ -3,6 +3,7 @@
 mod bodies;
 mod deaths;
 mod described;
+mod hop;
 mod ids;
 mod modes;
 mod one_way;

@@ -86,6 +86,7 @@ impl World {
                     codec: Arc::<Tiny>::clone(codec),
                     order: codec.traits.order,
                     limits,
+                    hop: false,
                     routes: routes.expect("the route leads to the service"),
                     sniff: None,
                 })
@@ -109,17 +110,20 @@ impl World {
             version: 1,
             listeners: vec![listener],
             services: with_codec
-                .map(|(service, codec)| {
-                    Arc::new(ServiceState {
-                        service,
-                        codec: Arc::<Tiny>::clone(codec),
-                        limits,
-                    })
-                })
+                .map(|(service, codec)| service_state(service, codec, limits))
                 .collect(),
             homes: Vec::new(),
         })
     }
+}
+
+fn service_state(service: Service, codec: &Arc<Tiny>, limits: Limits) -> Arc<ServiceState> {
+    Arc::new(ServiceState {
+        service,
+        hop: false,
+        codec: Arc::<Tiny>::clone(codec),
+        limits,
+    })
 }
 
 pub(crate) fn instance(id: &str, port: u16) -> Instance {

@@ -1,6 +1,6 @@
 //! The configuration after it was checked: names resolved, durations and sizes in range.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -32,6 +32,8 @@ pub struct Config {
     pub listeners: Vec<ListenerConfig>,
     /// The services, in the order of the file.
     pub services: Vec<Service>,
+    /// The names of the services whose instances are Weft proxies that take hop.
+    pub hops: BTreeSet<String>,
     /// Bounds of the frames that a service sends, in the order of `services`.
     pub service_limits: Vec<Limits>,
     /// The routes in the order of the file, then one fallback for each listener that names a
@@ -153,6 +155,8 @@ pub struct ListenerConfig {
     pub server_first: Option<usize>,
     /// How long such clients may stay silent, 10 ms to 1 m. Default 200 ms.
     pub sniff_timeout: Duration,
+    /// Whether other Weft proxies may speak hop here, beside the one protocol. Default no.
+    pub hop: bool,
     /// The order of answers.
     pub order: OrderChoice,
     /// Bounds of the frames that clients send.

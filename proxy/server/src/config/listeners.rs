@@ -8,7 +8,7 @@ use super::names::{Unique, name};
 use super::place::{Findings, Place};
 use super::protocols::Protocols;
 use super::services::Checked as CheckedService;
-use super::{ListenAddress, ListenerConfig, addresses, raw, sharing};
+use super::{ListenAddress, ListenerConfig, addresses, hop, raw, sharing};
 
 /// A listener, and where it stands in the file.
 #[derive(Clone, Debug)]
@@ -55,6 +55,8 @@ pub(super) fn listeners(
             default_frames,
         );
         let spoken = sharing::spoken(found, protocols, &place, raw, services);
+        let hop_place = place.field("hop");
+        let hop = hop::hop(found, protocols, &hop_place, (raw.hop, &spoken.protocols));
         if let Some(name) = name {
             listeners.push(Checked {
                 index,
@@ -64,6 +66,7 @@ pub(super) fn listeners(
                     protocols: spoken.protocols,
                     server_first: spoken.server_first,
                     sniff_timeout: spoken.sniff_timeout,
+                    hop,
                     order: match raw.order {
                         Some(raw::Order::InOrder) => OrderChoice::InOrder,
                         Some(raw::Order::Protocol) | None => OrderChoice::Protocol,

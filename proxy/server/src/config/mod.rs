@@ -19,6 +19,7 @@ mod place;
 mod addresses;
 mod names;
 
+mod hop;
 mod limits;
 mod policies;
 mod process;
@@ -44,6 +45,7 @@ mod tests;
 #[cfg(test)]
 mod docs_tests;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use weft_codec::Limits;
@@ -137,6 +139,11 @@ fn checked(found: &mut Findings<'_>, raw: &raw::Proxy, sources: Sources<'_>) -> 
         codecs: protocols.into_used(),
         listeners: listeners.iter().map(|l| l.listener.clone()).collect(),
         service_limits: services.iter().map(|s| s.limits).collect(),
+        hops: services
+            .iter()
+            .filter(|s| s.hop)
+            .map(|s| s.service.name.clone())
+            .collect(),
         services: services.into_iter().map(|s| s.service).collect(),
         routes,
         ..config
@@ -179,6 +186,7 @@ fn process(found: &mut Findings<'_>, raw: &raw::Proxy) -> Config {
         listeners: Vec::new(),
         services: Vec::new(),
         service_limits: Vec::new(),
+        hops: BTreeSet::new(),
         routes: Vec::new(),
         warnings: Vec::new(),
     }

@@ -103,6 +103,7 @@ pub(crate) struct Listener {
     pub(crate) services: Vec<String>,
     pub(crate) server_first: Option<String>,
     pub(crate) sniff_timeout: Option<Written>,
+    pub(crate) hop: Option<bool>,
     pub(crate) order: Option<Order>,
     pub(crate) frames: Option<Frames>,
 }
@@ -121,6 +122,7 @@ pub(crate) struct Service {
     pub(crate) name: Option<String>,
     pub(crate) protocol: Option<String>,
     pub(crate) instances: Vec<InstanceForm>,
+    pub(crate) hop: Option<bool>,
     pub(crate) policy: Option<Policy>,
     pub(crate) frames: Option<Frames>,
 }

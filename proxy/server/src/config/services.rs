@@ -7,7 +7,7 @@ use super::limits::frames;
 use super::names::{Unique, name};
 use super::place::{Findings, Place};
 use super::protocols::Protocols;
-use super::{addresses, policies, raw};
+use super::{addresses, hop, policies, raw};
 
 /// What services have unless they say otherwise.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub(super) struct Checked {
     pub(super) service: Service,
     /// Bounds of its frames.
     pub(super) limits: Limits,
+    /// Its instances are Weft proxies that take hop.
+    pub(super) hop: bool,
 }
 
 /// Checks all services. Those that have a name are returned, right or wrong, so that routes to
@@ -53,6 +55,7 @@ pub(super) fn services(
                     ..checked.service
                 },
                 limits: checked.limits,
+                hop: checked.hop,
             });
         }
     }
@@ -101,7 +104,10 @@ fn service(
             "add `instances: [\"10.0.0.1:9000\"]`",
         );
     }
+    let spoken = std::slice::from_ref(&protocol);
+    let hop = hop::hop(found, protocols, &place.field("hop"), (raw.hop, spoken));
     Checked {
+        hop,
         service: Service {
             name: String::new(),
             protocol,

@@ -44,9 +44,10 @@ impl Config {
             .iter()
             .zip(&self.service_limits)
             .filter_map(|(service, limits)| {
+                let hop = self.hops.contains(&service.name);
                 let codec = &self.codecs.get(&service.protocol)?.codec;
                 let earlier = services.iter().find(|s| s.service.name == service.name);
-                Some(shared_service(service, *limits, codec, earlier))
+                Some(shared_service((service, hop), *limits, codec, earlier))
             })
             .collect();
         let listeners = self
@@ -110,6 +111,7 @@ impl Config {
                 OrderChoice::InOrder => Order::InOrder,
             },
             codec,
+            hop: listener.hop,
             limits: listener.limits,
             routes: RouteTable::compile(&listener.name, &routes, &self.services).ok()?,
             sniff: None,
@@ -119,7 +121,7 @@ impl Config {
 
 /// The earlier state of a service, if nothing of it changed; otherwise a new one.
 fn shared_service(
-    service: &Service,
+    (service, hop): (&Service, bool),
     limits: Limits,
     codec: &Arc<dyn Codec>,
     earlier: Option<&Arc<ServiceState>>,
@@ -128,12 +130,14 @@ fn shared_service(
         Some(earlier)
             if earlier.service == *service
                 && earlier.limits == limits
+                && earlier.hop == hop
                 && Arc::ptr_eq(&earlier.codec, codec) =>
         {
             Arc::clone(earlier)
         }
         _ => Arc::new(ServiceState {
             service: service.clone(),
+            hop,
             codec: Arc::clone(codec),
             limits,
         }),
@@ -145,6 +149,7 @@ fn shared_service(
 fn is_equal(one: &Listener, other: &Listener) -> bool {
     one.name == other.name
         && one.order == other.order
+        && one.hop == other.hop
         && one.limits == other.limits
         && Arc::ptr_eq(&one.codec, &other.codec)
         && one.routes == other.routes
