@@ -189,6 +189,9 @@ pub struct Settings {
     pub unknown_answers_max: u32,
     /// Whether to collect one [`crate::AccessRecord`] per exchange. Default false.
     pub access_records: bool,
+    /// What this proxy calls itself to the proxies that it asks, at most 1,024 bytes; nothing if it
+    /// is empty, as by default.
+    pub name: String,
 }
 
 impl Default for Settings {
@@ -213,6 +216,7 @@ impl Default for Settings {
             reconnect_max: Duration::from_secs(60),
             unknown_answers_max: 8,
             access_records: false,
+            name: String::new(),
         }
     }
 }

@@ -119,6 +119,9 @@ impl Engine {
         };
         self.counters.closed[cause as usize] += 1;
         self.tails.forget(ConnId::of_client(key));
+        if client.listener.hop.is_some() {
+            self.sources.remove(&key.bits());
+        }
         self.wheel.cancel(&mut client.timer);
         self.answer_bytes -= client.outbox.len();
         self.spares.put(std::mem::take(&mut client.partial));

@@ -3,7 +3,7 @@
 //! Every event ends in `settle`, which lets clients go on whose requests waited for what the
 //! event changed. The work itself is in the modules that follow the request's way.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,6 +71,8 @@ pub struct Engine {
     pub(crate) panics: Arc<Panics>,
     /// The exchange that began last.
     pub(crate) begun: Option<ExchangeKey>,
+    /// What clients that are other proxies call themselves, by the bits of their keys.
+    pub(crate) sources: BTreeMap<u64, String>,
     /// What the hop frame around the request at hand said, until its exchange takes it.
     pub(crate) around: Option<Around>,
 }
@@ -167,6 +169,7 @@ impl Engine {
             draining: None,
             panics: Arc::default(),
             begun: None,
+            sources: BTreeMap::new(),
             around: None,
         };
         engine.apply(state);

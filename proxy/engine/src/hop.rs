@@ -7,10 +7,8 @@
 
 use std::time::Duration;
 
-use weft_codec::{
-    Asked, Choice, Codec as _, Effect, EmitError, Head, Kind, ProxyError, Say, Sniff,
-};
-use weft_hop::{FIXED_BYTES, Header, Inward};
+use weft_codec::{Asked, Choice, Effect, EmitError, Head, Kind, ProxyError, Say, Sniff};
+use weft_hop::{Extension, Extensions, FIXED_BYTES, FrameKind, Header, Inward};
 
 use crate::admit::{Flow, Incoming};
 use crate::answer::{self, Answer};
@@ -31,6 +29,8 @@ pub(crate) struct Around {
     pub(crate) id: u64,
     /// Milliseconds that the caller will still wait.
     pub(crate) left_ms: Option<u32>,
+    /// How often the proxy that asks sent it before.
+    pub(crate) sent_before: u8,
 }
 
 /// Which branch of a listener that takes hop beside its protocol: 0 is hop.
@@ -55,6 +55,20 @@ pub(crate) fn native_id(exchange: &Exchange) -> u64 {
         return exchange.caller_id;
     }
     weft_hop::noted(&exchange.asked).map_or(0, |noted| noted.native_id)
+}
+
+/// Notes in a request's hop frame how often it was sent before, here and by the proxy that asks.
+#[cold]
+pub(crate) fn count_attempt(exchange: &Exchange, frame: Option<&mut [u8]>) {
+    let here = u32::from(exchange.attempts);
+    let before = here.saturating_add(sent_before(exchange).into());
+    weft_hop::write_attempt(frame.unwrap_or_default(), before);
+}
+
+/// How often the proxy that asks sent a request before this.
+pub(crate) fn sent_before(exchange: &Exchange) -> u8 {
+    let noted = exchange.hop.then(|| weft_hop::noted(&exchange.asked));
+    noted.flatten().map_or(0, |noted| noted.sent_before)
 }
 
 /// Appends an answer in a hop frame; answers how many of the bytes are the frame's header.
@@ -98,6 +112,7 @@ impl Engine {
         let around = Around {
             id: taken.id,
             left_ms: taken.left_ms,
+            sent_before: taken.sent_before,
         };
         let incoming = Incoming {
             listener: &hop.native,
@@ -125,7 +140,7 @@ impl Engine {
         let Some(around) = self.around.take() else {
             return (native_id, Nanos::NEVER);
         };
-        weft_hop::note(around.id, native_id, asked);
+        weft_hop::note(around.id, around.sent_before, native_id, asked);
         let left = around.left_ms.map(|ms| Duration::from_millis(ms.into()));
         let deadline = left.map_or(Nanos::NEVER, |left| self.now.monotonic.after(left));
         (around.id, deadline)
@@ -188,16 +203,39 @@ impl Engine {
         }
     }
 
-    /// The first words on a lane to another proxy.
+    /// The first words on a lane to another proxy, among them what this one calls itself.
     pub(crate) fn greet(&mut self, key: LaneKey) {
         let Some(lane) = self.lanes.get_mut(key) else {
             return;
         };
         let out = lane.outbox.room(&mut self.spares);
         let before = out.len();
-        let said = lane.codec.say(&Say::Ping { id: GREETING_ID }, out);
+        let name = self.settings.name.as_bytes();
+        let source = [Extension::Source(name)];
+        let source = if name.is_empty() { &[][..] } else { &source };
+        let mut header = Header::new(FrameKind::Ping, GREETING_ID);
+        if header.write_with(source, 0, out).is_err() {
+            // A name that is too long is not claimed.
+            Header::new(FrameKind::Ping, GREETING_ID).write(out);
+        }
         lane.queued += (out.len() - before) as u64;
-        debug_assert!(said.is_ok(), "a hop can ping");
+    }
+
+    /// Keeps what the proxy that asks calls itself, if it greets so: for operators to read.
+    #[cold]
+    pub(crate) fn note_source(&mut self, key: ClientKey, incoming: Incoming<'_>) {
+        let Ok(header) = Header::read(incoming.frame) else {
+            return;
+        };
+        if header.id != GREETING_ID {
+            return;
+        }
+        for extension in Extensions::of(&header, incoming.frame) {
+            if let Extension::Source(name) = extension {
+                let name = String::from_utf8_lossy(name).into_owned();
+                self.sources.insert(key.bits(), name);
+            }
+        }
     }
 
     /// Whether the other proxy answers them; it may be going away instead.

@@ -293,7 +293,12 @@ impl Engine {
                 self.hop_request(key, incoming)
             }
             Kind::Request | Kind::OneWay => self.admit(key, incoming),
-            Kind::Ping => self.answer_ping(key, incoming),
+            Kind::Ping => {
+                if incoming.listener.hop.is_some() {
+                    self.note_source(key, incoming);
+                }
+                self.answer_ping(key, incoming)
+            }
             Kind::Cancel => self.cancel_by_id(key, incoming.head.id_value),
             Kind::Pong | Kind::GoAway => Flow::Next,
             Kind::Answer | Kind::Push | Kind::Handshake => {

@@ -4,6 +4,7 @@ use weft_codec::{Asked, Codec, ProxyError, Say};
 
 use crate::client::{ClientKey, PassTo};
 use crate::exchange::{ExchangeKey, Phase};
+use crate::hop;
 use crate::report::Outcome;
 use crate::wheel::Timer;
 use crate::{AccessRecord, CloseCause, ConnId, Engine};
@@ -293,6 +294,7 @@ impl Engine {
                 .and_then(|key| self.instances.get(key))
                 .map(|run| run.instance.id.clone()),
             attempts: exchange.attempts,
+            sent_before: hop::sent_before(exchange),
             began: exchange.began,
             took: self.now.monotonic.duration_since(exchange.began),
             outcome,

@@ -7,6 +7,7 @@ use crate::buffer::Spares;
 use crate::client::{ClientKey, PassTo};
 use crate::exchange::{Exchange, ExchangeKey, Phase};
 use crate::guard;
+use crate::hop;
 use crate::lane::{Lane, LaneKey};
 use crate::pending::{Entry, Pending};
 use crate::{ConnId, Engine, Nanos, tails};
@@ -179,6 +180,9 @@ fn emit_request(
         out,
     );
     let bytes = (out.len() - before) as u64;
+    if lane.hop {
+        hop::count_attempt(exchange, out.get_mut(before..));
+    }
     if let Err(error) = emitted {
         if awaited {
             lane.pending.take_back(id);

@@ -38,6 +38,8 @@ pub struct AccessRecord {
     pub instance: Option<String>,
     /// How often it was handed to a lane or a queue.
     pub attempts: u8,
+    /// How often the proxy that asked had sent it before, where that is another Weft proxy.
+    pub sent_before: u8,
     /// When its first byte was read.
     pub began: Nanos,
     /// From then until its outcome.
@@ -151,6 +153,8 @@ pub struct ClientView {
     pub paused: bool,
     /// Whether it is bound or pinned to a lane of its own.
     pub pinned: bool,
+    /// What it calls itself, if it is another Weft proxy: claimed, not verified.
+    pub source: Option<String>,
     /// Age.
     pub age: Duration,
 }

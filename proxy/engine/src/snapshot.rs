@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::client::Client;
+use crate::client::{Client, ClientKey};
 use crate::instance::{InstanceRun, Reach};
 use crate::lane::{Lane, LaneState};
 use crate::report::{ClientView, Counters, InstanceView, LaneView, ServiceView, Snapshot};
@@ -29,7 +29,7 @@ impl Engine {
             clients: self
                 .clients
                 .iter()
-                .map(|(key, client)| client_view(ConnId::of_client(key), client, now))
+                .map(|(key, client)| self.client_view(key, client, now))
                 .collect(),
             lanes: self
                 .lanes
@@ -37,6 +37,20 @@ impl Engine {
                 .map(|(key, lane)| self.lane_view(ConnId::of_lane(key), lane, now))
                 .collect(),
             services: self.service_views(),
+        }
+    }
+
+    fn client_view(&self, key: ClientKey, client: &Client, now: Now) -> ClientView {
+        ClientView {
+            conn: ConnId::of_client(key),
+            source: self.sources.get(&key.bits()).cloned(),
+            listener: client.listener.listener.name.clone(),
+            in_flight: client.in_flight,
+            outbox_bytes: client.outbox.len(),
+            held_bytes: client.partial.len(),
+            paused: client.flags.paused,
+            pinned: client.pinned.is_some(),
+            age: now.monotonic.duration_since(client.accepted),
         }
     }
 
@@ -79,19 +93,6 @@ impl Engine {
                     .collect(),
             })
             .collect()
-    }
-}
-
-fn client_view(conn: ConnId, client: &Client, now: Now) -> ClientView {
-    ClientView {
-        conn,
-        listener: client.listener.listener.name.clone(),
-        in_flight: client.in_flight,
-        outbox_bytes: client.outbox.len(),
-        held_bytes: client.partial.len(),
-        paused: client.flags.paused,
-        pinned: client.pinned.is_some(),
-        age: now.monotonic.duration_since(client.accepted),
     }
 }
 

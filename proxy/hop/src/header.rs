@@ -24,6 +24,7 @@ const LEFT_MS_MAX: u32 = 0x00FF_FFFF;
 const KIND_AT: usize = 16;
 const FLAGS_AT: usize = 17;
 const EXTENSION_BYTES_AT: usize = 18;
+const DETAIL_AT: usize = 20;
 
 const MORE: u8 = 1;
 const NOT_EXECUTED: u8 = 2;
@@ -119,7 +120,8 @@ pub struct Header {
     pub not_executed: bool,
     /// Of an answer or error: the caller wants to hear nothing of it, so there is no body.
     pub silent: bool,
-    /// Of an error its number; otherwise 0.
+    /// Of an error its number; of a request how often it was sent before, 255 and more alike;
+    /// otherwise 0.
     pub detail: u8,
     /// Bytes of the extensions that stand between the fixed part and the body.
     pub extension_bytes: u16,
@@ -342,6 +344,14 @@ impl Header {
         self.write(out);
         extension::write(extensions, out);
         Ok(())
+    }
+}
+
+/// Notes in the frame of a request how often it was sent before; more than 255 times is 255.
+#[inline]
+pub fn write_attempt(frame: &mut [u8], sent_before: u32) {
+    if let Some(detail) = frame.get_mut(DETAIL_AT) {
+        *detail = u8::try_from(sent_before).unwrap_or(u8::MAX);
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Taken<'a> {
     pub id: u64,
     /// Milliseconds that the caller will still wait, if it said so.
     pub left_ms: Option<u32>,
+    /// How often the proxy that asks sent it before; 255 is so often or more.
+    pub sent_before: u8,
 }
 
 /// An answer to a request that came by the hop, as it is written.
@@ -80,6 +82,7 @@ impl Inward {
             frame,
             id: header.id,
             left_ms: (header.left_ms > 0).then_some(header.left_ms),
+            sent_before: header.detail,
         })
     }
 
@@ -123,7 +126,7 @@ impl Inward {
 }
 
 /// Bytes of a note before what the inner codec remembers.
-const NOTE_BYTES: usize = 17;
+const NOTE_BYTES: usize = 18;
 
 /// What is remembered of a request that came by the hop, before what its codec remembers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,17 +135,20 @@ pub struct Noted {
     pub id: u64,
     /// The id in its native head.
     pub native_id: u64,
+    /// How often it was sent before.
+    pub sent_before: u8,
     /// No server got a byte of it.
     pub not_executed: bool,
 }
 
-/// Puts the ids of a request before what its codec noted in `asked`.
-pub fn note(id: u64, native_id: u64, asked: &mut Asked) {
+/// Puts what the hop frame said of a request before what its codec noted in `asked`.
+pub fn note(id: u64, sent_before: u8, native_id: u64, asked: &mut Asked) {
     let mut bytes = [0; NOTE_BYTES];
-    let (ids, _) = bytes.split_at_mut(16);
+    let (ids, rest) = bytes.split_at_mut(16);
     let (hop, native) = ids.split_at_mut(8);
     hop.copy_from_slice(&id.to_be_bytes());
     native.copy_from_slice(&native_id.to_be_bytes());
+    rest.copy_from_slice(&[sent_before, 0]);
     asked.bytes.insert_from_slice(0, &bytes);
 }
 
@@ -151,10 +157,12 @@ pub fn note(id: u64, native_id: u64, asked: &mut Asked) {
 pub fn noted(asked: &Asked) -> Option<Noted> {
     let (id, rest) = asked.bytes.split_first_chunk::<8>()?;
     let (native_id, rest) = rest.split_first_chunk::<8>()?;
+    let ([sent_before, not_executed], _) = rest.split_first_chunk::<2>()?;
     Some(Noted {
         id: u64::from_be_bytes(*id),
         native_id: u64::from_be_bytes(*native_id),
-        not_executed: rest.first() == Some(&1),
+        sent_before: *sent_before,
+        not_executed: *not_executed == 1,
     })
 }
 
@@ -200,7 +208,7 @@ impl Codec for Inward {
 
     /// For pings: what comes by [`Inward::take`] is noted with [`note`].
     fn remember(&self, head: &Head, _frame: &[u8], asked: &mut Asked) {
-        note(head.id_value, 0, asked);
+        note(head.id_value, 0, 0, asked);
     }
 
     fn field<'a>(&self, _: Side, _: &Head, _: &'a [u8], _: Field<'_>) -> Option<Value<'a>> {

@@ -19,6 +19,7 @@
 mod header;
 pub use header::{
     Extensions, FIXED_BYTES, FrameKind, HEADER_BYTES_MAX, Header, HeaderError, MAGIC, VERSION,
+    write_attempt,
 };
 
 mod extension;

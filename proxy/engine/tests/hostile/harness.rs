@@ -34,6 +34,8 @@ pub(crate) struct World {
     pub(crate) server_first: Option<usize>,
     /// What the one route takes.
     pub(crate) when: Match,
+    /// The listener takes hop, and the service's instances do.
+    pub(crate) hop: (bool, bool),
 }
 
 impl World {
@@ -46,6 +48,7 @@ impl World {
             others: Vec::new(),
             server_first: None,
             when: Match::default(),
+            hop: (false, false),
         }
     }
 
@@ -86,7 +89,7 @@ impl World {
                     codec: Arc::<Tiny>::clone(codec),
                     order: codec.traits.order,
                     limits,
-                    hop: false,
+                    hop: self.hop.0,
                     routes: routes.expect("the route leads to the service"),
                     sniff: None,
                 })
@@ -110,17 +113,21 @@ impl World {
             version: 1,
             listeners: vec![listener],
             services: with_codec
-                .map(|(service, codec)| service_state(service, codec, limits))
+                .map(|(service, codec)| service_state((service, self.hop.1), codec, limits))
                 .collect(),
             homes: Vec::new(),
         })
     }
 }
 
-fn service_state(service: Service, codec: &Arc<Tiny>, limits: Limits) -> Arc<ServiceState> {
+fn service_state(
+    (service, hop): (Service, bool),
+    codec: &Arc<Tiny>,
+    limits: Limits,
+) -> Arc<ServiceState> {
     Arc::new(ServiceState {
         service,
-        hop: false,
+        hop,
         codec: Arc::<Tiny>::clone(codec),
         limits,
     })

@@ -10,6 +10,7 @@ mod codec;
 mod harness;
 
 mod bound;
+mod hop;
 mod limits;
 mod liveness;
 mod order;

@@ -59,7 +59,7 @@ fn a_request_passes_byte_for_byte_under_the_lanes_id() {
 /// What the second proxy does with a native answer for the request of hop id 12.
 fn answered(native: &[u8], missing: u64) -> Vec<u8> {
     let mut asked = Asked::default();
-    note(12, 77, &mut asked);
+    note(12, 0, 77, &mut asked);
     let mut out = Vec::new();
     let answering = Inward::begin_answer(&asked, &mut out);
     out.extend_from_slice(native);
@@ -107,7 +107,7 @@ fn refusal(executed: bool) -> Vec<u8> {
     let head = heads(&*acme(), Side::Downstream, &frame)[0];
     let mut asked = Asked::default();
     acme().remember(&head, &frame, &mut asked);
-    note(12, 77, &mut asked);
+    note(12, 0, 77, &mut asked);
     if !executed {
         note_not_executed(&mut asked);
     }
@@ -298,7 +298,7 @@ fn mutated_streams_are_read_or_refused_without_a_panic_and_never_reach_past_thei
 fn what_is_noted_of_a_request_comes_back() {
     let mut asked = Asked::default();
     asked.bytes.extend_from_slice(b"inner");
-    note(3, 4, &mut asked);
+    note(3, 0, 4, &mut asked);
     let noted = crate::noted(&asked).expect("noted");
     assert_eq!(
         (noted.id, noted.native_id, noted.not_executed),

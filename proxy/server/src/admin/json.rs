@@ -92,6 +92,7 @@ fn client(client: &ClientView) -> Value {
         "held_bytes": client.held_bytes,
         "paused": client.paused,
         "pinned": client.pinned,
+        "source": client.source,
         "age_seconds": seconds(client.age),
     })
 }

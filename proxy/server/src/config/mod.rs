@@ -49,6 +49,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use weft_codec::Limits;
+use weft_engine::Settings;
 use weft_model::Policy;
 pub use weft_ron::Complaint;
 
@@ -177,11 +178,14 @@ fn process(found: &mut Findings<'_>, raw: &raw::Proxy) -> Config {
             .as_ref()
             .map(|raw| process::sockets(found, &root.field("sockets"), raw))
             .unwrap_or_default(),
-        settings: raw
-            .limits
-            .as_ref()
-            .map(|raw| limits::limits(found, &root.field("limits"), raw))
-            .unwrap_or_default(),
+        settings: Settings {
+            name: names::of_proxy(found, raw.name.as_ref()),
+            ..raw
+                .limits
+                .as_ref()
+                .map(|raw| limits::limits(found, &root.field("limits"), raw))
+                .unwrap_or_default()
+        },
         codecs: Codecs::new(),
         listeners: Vec::new(),
         services: Vec::new(),

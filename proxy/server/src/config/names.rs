@@ -20,6 +20,21 @@ pub(super) fn name(
         found.missing(place, "name", "\"…\"");
         return None;
     };
+    check(found, place, name);
+    Some(name.clone())
+}
+
+/// What the proxy calls itself: as written, or as the machine is called.
+pub(super) fn of_proxy(found: &mut Findings<'_>, written: Option<&String>) -> String {
+    if let Some(name) = written {
+        check(found, &Place::ROOT, name);
+        return name.clone();
+    }
+    let machine = rustix::system::uname();
+    machine.nodename().to_string_lossy().into_owned()
+}
+
+fn check(found: &mut Findings<'_>, place: &Place<'_>, name: &str) {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let fits = (1..=NAME_BYTES_MAX).contains(&name.len());
     if !fits || !name.chars().all(plain) {
@@ -29,7 +44,6 @@ pub(super) fn name(
             format!("1 to {NAME_BYTES_MAX} letters, digits, dots, dashes and underscores"),
         );
     }
-    Some(name.clone())
 }
 
 /// What was seen, and where: each key may stand once.

@@ -14,6 +14,7 @@ use super::written::Written;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Proxy {
+    pub(crate) name: Option<String>,
     pub(crate) workers: Option<Written>,
     pub(crate) admin: Option<String>,
     pub(crate) statsd: Option<Statsd>,

@@ -28,6 +28,7 @@ fn log(worker: usize, record: &AccessRecord) {
         service = record.service,
         instance = record.instance,
         attempts = record.attempts,
+        sent_before = record.sent_before,
         micros = u64::try_from(record.took.as_micros()).unwrap_or(u64::MAX),
         outcome,
         error,
