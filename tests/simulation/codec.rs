@@ -141,6 +141,7 @@ impl SimCodec {
                 ping: choice.id_bytes > 0,
                 pong: true,
                 go_away: choice.polite,
+                farewell: false,
                 cancel: choice.polite,
                 deadline: true,
             },

@@ -241,7 +241,9 @@ impl Codec for Acme {
                 let id = u32::try_from(*id).map_err(|_| CannotSay)?;
                 say(out, 3, 0, &id.to_be_bytes(), &[0, 0], b"");
             }
-            Say::Local { .. } | Say::GoAway | Say::Cancel { .. } => return Err(CannotSay),
+            Say::Local { .. } | Say::GoAway | Say::Farewell { .. } | Say::Cancel { .. } => {
+                return Err(CannotSay);
+            }
         }
         Ok(())
     }

@@ -39,6 +39,7 @@ impl Bolt {
                     pong: true,
                     deadline: true,
                     go_away: false,
+                    farewell: false,
                     cancel: false,
                 },
                 keys: KeyNames {
@@ -127,7 +128,9 @@ impl Codec for Bolt {
             } => say::error(*error, words, asked, out),
             Say::Pong { asked } => say::pong(asked, out),
             Say::Ping { id } => say::ping(*id, out),
-            Say::GoAway | Say::Local { .. } | Say::Cancel { .. } => Err(CannotSay),
+            Say::GoAway | Say::Farewell { .. } | Say::Local { .. } | Say::Cancel { .. } => {
+                Err(CannotSay)
+            }
         }
     }
 

@@ -119,6 +119,11 @@ pub enum Say<'a> {
     },
     /// Nothing new, please.
     GoAway,
+    /// The last word to a client with a session: its connection is closed behind it.
+    Farewell {
+        /// The request that opened the session.
+        opening: &'a Asked,
+    },
     /// Gives up the request of this id.
     Cancel {
         /// The id.

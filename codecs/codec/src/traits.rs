@@ -120,6 +120,8 @@ pub struct Sayings {
     pub pong: bool,
     /// A go-away: finish what is in flight and send nothing new.
     pub go_away: bool,
+    /// A farewell, to those of the clients with a session whose opening request lets it say one.
+    pub farewell: bool,
     /// A cancel of one request.
     pub cancel: bool,
     /// The time that is left, rewritten into a request.

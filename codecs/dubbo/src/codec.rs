@@ -40,6 +40,7 @@ impl Dubbo {
                     go_away: true,
                     deadline: true,
                     cancel: false,
+                    farewell: false,
                 },
                 keys: KeyNames {
                     fixed: vec![fields::VERSION.to_owned(), fields::GROUP.to_owned()],
@@ -127,7 +128,7 @@ impl Codec for Dubbo {
                 say::read_only(out);
                 Ok(())
             }
-            Say::Local { .. } | Say::Cancel { .. } => Err(CannotSay),
+            Say::Local { .. } | Say::Farewell { .. } | Say::Cancel { .. } => Err(CannotSay),
         }
     }
 

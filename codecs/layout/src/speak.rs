@@ -37,7 +37,7 @@ impl Program {
             Say::Ping { id } => (&self.ping, None, *id),
             Say::Cancel { id } => (&self.cancel, None, *id),
             Say::GoAway => (&self.go_away, None, 0),
-            Say::Local { .. } => (&None, None, 0),
+            Say::Local { .. } | Say::Farewell { .. } => (&None, None, 0),
         };
         let template = template.as_ref().ok_or(CannotSay)?;
         let (words, error) = match what {

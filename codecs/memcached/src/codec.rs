@@ -115,9 +115,11 @@ impl Codec for Memcached {
                 asked,
             } => say::error(*error, words, asked, out),
             Say::Local { asked } => say::local(asked, out),
-            Say::Pong { .. } | Say::Ping { .. } | Say::GoAway | Say::Cancel { .. } => {
-                Err(CannotSay)
-            }
+            Say::Pong { .. }
+            | Say::Ping { .. }
+            | Say::GoAway
+            | Say::Farewell { .. }
+            | Say::Cancel { .. } => Err(CannotSay),
         }
     }
 

@@ -77,7 +77,11 @@ pub(crate) fn say(what: &Say<'_>, out: &mut Vec<u8>) -> Result<(), CannotSay> {
             out.extend_from_slice(local.words());
             Ok(())
         }
-        Say::Pong { .. } | Say::Ping { .. } | Say::GoAway | Say::Cancel { .. } => Err(CannotSay),
+        Say::Pong { .. }
+        | Say::Ping { .. }
+        | Say::GoAway
+        | Say::Farewell { .. }
+        | Say::Cancel { .. } => Err(CannotSay),
     }
 }
 

@@ -121,9 +121,11 @@ impl Codec for Tars {
                 asked,
             } => say::error(*error, words, asked, out),
             Say::Local { asked } => say::alive(asked, out),
-            Say::Pong { .. } | Say::Ping { .. } | Say::GoAway | Say::Cancel { .. } => {
-                Err(CannotSay)
-            }
+            Say::Pong { .. }
+            | Say::Ping { .. }
+            | Say::GoAway
+            | Say::Farewell { .. }
+            | Say::Cancel { .. } => Err(CannotSay),
         }
     }
 

@@ -122,6 +122,7 @@ impl Codec for Thrift {
             | Say::Pong { .. }
             | Say::Ping { .. }
             | Say::GoAway
+            | Say::Farewell { .. }
             | Say::Cancel { .. } => Err(CannotSay),
         }
     }

@@ -10,7 +10,7 @@ use crate::admit::{Flow, Incoming};
 use crate::answer::Answer;
 use crate::balance::{Choice, Choosing};
 use crate::buffer::Piece;
-use crate::client::{ClientKey, Facets, Pass, PassTo};
+use crate::client::{ClientKey, Facets, Pass, PassTo, Tunnel};
 use crate::engine::PoolName;
 use crate::exchange::{Class, ExchangeKey};
 use crate::instance::InstanceKey;
@@ -202,7 +202,7 @@ impl Engine {
         };
         client.flags.session |= effect == Effect::Session;
         client.flags.barrier = effect == Effect::Unpin;
-        let opened = client.tunnel.clone();
+        let opened = client.tunnel.as_ref().map(|tunnel| Rc::clone(&tunnel.rule));
         let tunnel = opened.is_some() || effect == Effect::Tunnel;
         let exchange = self.begin_exchange(key, incoming);
         let rule = match opened {
@@ -213,8 +213,8 @@ impl Engine {
             self.fail(exchange, ProxyError::NoRoute, "", false);
             return self.after_refusal(key, exchange, incoming);
         };
-        if tunnel && let Some(client) = self.clients.get_mut(key) {
-            client.tunnel.get_or_insert_with(|| Rc::clone(&rule));
+        if tunnel {
+            self.open_tunnel(key, exchange, &rule);
         }
         let instance = self.lanes.get(lane).map(|lane| lane.instance);
         if instance.is_some_and(|home| !self.is_at_home(&rule, home, &incoming.fields())) {
@@ -252,6 +252,22 @@ impl Engine {
             }
         }
         flow
+    }
+
+    /// Notes what opens a client's tunnel, if it has none.
+    fn open_tunnel(&mut self, key: ClientKey, exchange: ExchangeKey, rule: &Rc<RuleRun>) {
+        let Some(client) = self.clients.get_mut(key) else {
+            return;
+        };
+        if client.tunnel.is_none()
+            && let Some(exchange) = self.exchanges.get(exchange)
+        {
+            client.tunnel = Some(Box::new(Tunnel {
+                rule: Rc::clone(rule),
+                opening: exchange.asked.clone(),
+                heard: false,
+            }));
+        }
     }
 
     /// What passes a tunnel goes by the rule that opened it: what that looked at (who the client
@@ -349,6 +365,7 @@ impl Engine {
             }
         }
         self.mark_lane(lane_key);
+        self.look_if_draining(lane_key);
         Flow::Next
     }
 
@@ -373,7 +390,17 @@ impl Engine {
             };
         }
         self.counters.pushes += 1;
+        if let Some(client) = self.clients.get_mut(client_key)
+            && let Some(tunnel) = &mut client.tunnel
+        {
+            if client.flags.closing.is_some() {
+                // Its last word has been said.
+                return self.discard_rest(key, answer.missing());
+            }
+            tunnel.heard = true;
+        }
         self.relay_push(key, client_key, answer);
+        self.look_if_draining(key);
     }
 
     fn relay_push(&mut self, key: LaneKey, client_key: ClientKey, answer: Answer<'_>) {

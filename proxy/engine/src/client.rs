@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use weft_codec::ScanState;
+use weft_codec::{Asked, ScanState};
 
 use crate::buffer::Outbox;
 use crate::exchange::{Exchange, ExchangeKey};
@@ -36,8 +36,8 @@ pub(crate) struct Client {
     pub(crate) facets: Option<Rc<Facets>>,
     /// The lane of its own, where the protocol binds or a request pinned it.
     pub(crate) pinned: Option<LaneKey>,
-    /// The rule by which its tunnel was opened: it holds for all that passes.
-    pub(crate) tunnel: Option<Rc<RuleRun>>,
+    /// What opened its tunnel.
+    pub(crate) tunnel: Option<Box<Tunnel>>,
     /// A request that arrives in pieces.
     pub(crate) pass: Option<Pass>,
     /// The lane whose cut-through answer fills the outbox.
@@ -81,6 +81,17 @@ impl Client {
             && self.outbox.len() <= settings.client_outbox_pause_bytes
             && self.outbox.len() <= settings.ordered_outbox_pause_bytes
     }
+}
+
+/// What is known of a tunnel.
+#[derive(Debug)]
+pub(crate) struct Tunnel {
+    /// The rule by which it was opened: it holds for all that passes.
+    pub(crate) rule: Rc<RuleRun>,
+    /// What a farewell must know of the request that opened it.
+    pub(crate) opening: Asked,
+    /// Whether the server has said anything: before that a farewell would be no answer.
+    pub(crate) heard: bool,
 }
 
 /// What holds of a client.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use weft_codec::{Codec as _, Say};
+
 use crate::client::{Client, ClientKey, PassTo};
 use crate::engine::Alarm;
 use crate::lane::ReadTo;
@@ -81,16 +83,43 @@ impl Engine {
             (Some(cause), _, _) => cause,
             (None, true, _) => CloseCause::Finished,
             (None, false, Some(_))
-                if client.partial.is_empty()
-                    && client.pass.is_none()
-                    && client.pinned.is_none()
-                    && !client.closes_first() =>
+                if client.partial.is_empty() && client.pass.is_none() && !client.closes_first() =>
             {
+                if client.pinned.is_some() {
+                    return self.say_farewell(key);
+                }
                 CloseCause::Drained
             }
             _ => return,
         };
         self.client_gone_by_us(key, cause);
+    }
+
+    /// Says the last word to a client with a tunnel, if its protocol has one for it, and closes
+    /// it behind that. Who has none stays until the drain's grace is over: nobody knows what is
+    /// in flight there.
+    fn say_farewell(&mut self, key: ClientKey) {
+        let Some(client) = self.clients.get_mut(key) else {
+            return;
+        };
+        let able = client.listener.codec.traits().says.farewell && client.listener.hop.is_none();
+        if !able || client.flags.told || client.streaming.is_some() {
+            return;
+        }
+        let Some(tunnel) = client.tunnel.as_ref().filter(|tunnel| tunnel.heard) else {
+            return;
+        };
+        client.flags.told = true;
+        let opening = &tunnel.opening;
+        let out = client.outbox.room(&mut self.spares);
+        let before = out.len();
+        let said = client.listener.codec.say(&Say::Farewell { opening }, out);
+        if said.is_ok() {
+            self.answer_bytes += out.len() - before;
+            self.counters.go_aways_said += 1;
+            self.mark_client(key);
+            self.close_client_when_done(key, CloseCause::Drained);
+        }
     }
 
     /// Closes a client now.

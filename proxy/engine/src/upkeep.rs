@@ -70,7 +70,18 @@ impl Engine {
                 self.release_attempt(key, exchange);
                 self.finish(exchange, Outcome::Sent);
                 self.after_answer(key);
+                self.look_if_draining(key);
             }
+        }
+    }
+
+    /// While the mesh goes down, the client of a lane of its own may be told so once nothing of
+    /// it is under way.
+    pub(crate) fn look_if_draining(&mut self, key: LaneKey) {
+        if self.draining.is_some()
+            && let Some(client) = self.lanes.get(key).and_then(|lane| lane.bound)
+        {
+            self.list_client(client);
         }
     }
 

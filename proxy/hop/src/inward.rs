@@ -261,7 +261,9 @@ impl Codec for Inward {
                 Header::new(FrameKind::Pong, id).write(out);
             }
             Say::GoAway => Header::new(FrameKind::GoAway, 0).write(out),
-            Say::Local { .. } | Say::Ping { .. } | Say::Cancel { .. } => return Err(CannotSay),
+            Say::Local { .. } | Say::Farewell { .. } | Say::Ping { .. } | Say::Cancel { .. } => {
+                return Err(CannotSay);
+            }
         }
         Ok(())
     }

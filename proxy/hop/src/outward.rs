@@ -128,7 +128,11 @@ impl Codec for Outward {
         let header = match what {
             Say::Ping { id } => Header::new(FrameKind::Ping, *id),
             Say::Cancel { id } => Header::new(FrameKind::Cancel, *id),
-            Say::Error { .. } | Say::Local { .. } | Say::Pong { .. } | Say::GoAway => {
+            Say::Error { .. }
+            | Say::Local { .. }
+            | Say::Pong { .. }
+            | Say::GoAway
+            | Say::Farewell { .. } => {
                 return Err(CannotSay);
             }
         };

@@ -66,6 +66,7 @@ fn replies(codec: &dyn Codec, limits: &Limits, vector: &Vector) -> Result<u64, S
             said += 1;
         }
     }
+    said += farewell(codec, limits, (&head, &asked))?;
     if head.kind == Kind::Ping {
         let side = match vector.side {
             Side::Downstream => Side::Upstream,
@@ -78,6 +79,29 @@ fn replies(codec: &dyn Codec, limits: &Limits, vector: &Vector) -> Result<u64, S
         }
     }
     Ok(said)
+}
+
+/// What a request that opens a tunnel lets the mesh say last: perhaps nothing, also where the
+/// traits promise farewells.
+fn farewell(
+    codec: &dyn Codec,
+    limits: &Limits,
+    (head, opening): (&Head, &Asked),
+) -> Result<u64, String> {
+    if head.effect != Effect::Tunnel {
+        return Ok(0);
+    }
+    let what = Say::Farewell { opening };
+    let can = codec.say(&what, &mut Vec::new()).is_ok();
+    if can && !codec.traits().says.farewell {
+        return Err(format!("{what:?}: said, though the traits deny it"));
+    }
+    match said_frame(codec, limits, Side::Upstream, &what, can)? {
+        Some((frame, _)) if frame.kind != Kind::GoAway => {
+            Err(format!("{what:?} decodes as {:?}", frame.kind))
+        }
+        frame => Ok(u64::from(frame.is_some())),
+    }
 }
 
 fn answers(answer: &Head, request: &Head, kind: Kind) -> Result<(), String> {

@@ -169,6 +169,7 @@ impl Program {
             ping: spoken.ping.is_some(),
             pong: spoken.pong.is_some(),
             go_away: spoken.go_away.is_some(),
+            farewell: false,
             cancel: spoken.cancel.is_some(),
             deadline: self.deadline.is_some(),
         };

@@ -135,3 +135,91 @@ fn a_login_that_must_be_alone_gets_a_lane_that_nobody_has_logged_in_on() {
     }
     assert_eq!(shared.len(), 1);
 }
+
+/// Clients with a tunnel hear a farewell, but for those whose opening request had the id 13.
+fn with_farewells() -> World {
+    let mut codec = Tiny::new(Correlation::Bound, Order::InOrder);
+    codec.traits.says.farewell = true;
+    World::new(codec)
+}
+
+const GRACE: Duration = Duration::from_secs(5);
+
+fn farewell() -> [(u32, String); 1] {
+    [(1, "farewell".to_owned())]
+}
+
+#[test]
+fn a_drain_says_farewell_to_a_client_with_a_tunnel_and_closes_it_behind_that() {
+    let (mut mesh, client, lane) = tunnel(&with_farewells());
+    mesh.answer(lane, 1, "welcome");
+    assert_eq!(mesh.frames(client), [(1, "welcome".to_owned())]);
+    mesh.drain(GRACE);
+    // What the server says behind it goes nowhere.
+    mesh.feed(lane, &frame(Kind::Push, 0, b"news"));
+    assert_eq!(mesh.closed.get(&client), None);
+    assert_eq!(mesh.frames(client), farewell());
+    assert_eq!(mesh.closed.get(&client), Some(&CloseCause::Drained));
+    assert!(mesh.closed.contains_key(&lane));
+    assert!(mesh.engine.is_drained());
+    assert_eq!(mesh.snapshot().counters.go_aways_said, 1);
+}
+
+#[test]
+fn a_farewell_waits_until_the_server_has_said_something() {
+    let (mut mesh, client, lane) = tunnel(&with_farewells());
+    mesh.drain(GRACE);
+    assert_eq!(mesh.frames(client), []);
+    mesh.answer(lane, 1, "welcome");
+    let said = [(1, "welcome".to_owned()), (1, "farewell".to_owned())];
+    let first = mesh.frames(client);
+    let second = mesh.frames(client);
+    assert_eq!([first, second].concat(), said);
+    assert_eq!(mesh.closed.get(&client), Some(&CloseCause::Drained));
+}
+
+#[test]
+fn a_farewell_waits_for_what_its_client_has_said_and_for_a_frame_that_comes_in_pieces() {
+    let (mut mesh, client, lane) = tunnel(&with_farewells());
+    mesh.answer(lane, 1, "welcome");
+    mesh.frames(client);
+    mesh.one_way(client, "one more thing");
+    let large = frame(Kind::Push, 0, &[b'x'; 300]);
+    mesh.feed(lane, &large[..200]);
+    mesh.drain(GRACE);
+    assert_eq!(mesh.take(client), large[..200]);
+    assert_eq!(mesh.frames(lane), [(0, "one more thing".to_owned())]);
+    assert_eq!(mesh.take(client), []);
+    mesh.feed(lane, &large[200..]);
+    assert_eq!(mesh.take(client), large[200..]);
+    assert_eq!(mesh.frames(client), farewell());
+    assert_eq!(mesh.closed.get(&client), Some(&CloseCause::Drained));
+
+    // Half a frame of the client: the farewell follows once it is whole and passed on.
+    let (mut mesh, client, lane) = tunnel(&with_farewells());
+    mesh.answer(lane, 1, "welcome");
+    mesh.frames(client);
+    let small = frame(Kind::Handshake, 0, b"acknowledged");
+    mesh.feed(client, &small[..10]);
+    mesh.drain(GRACE);
+    assert_eq!(mesh.take(client), []);
+    mesh.feed(client, &small[10..]);
+    assert_eq!(mesh.frames(client), farewell());
+    assert_eq!(mesh.frames(lane), [(0, "acknowledged".to_owned())]);
+}
+
+#[test]
+fn a_client_for_whom_there_is_no_farewell_stays_until_the_grace_is_over() {
+    let mut mesh = Harness::new(&with_farewells(), Settings::default());
+    let client = mesh.client();
+    mesh.request(client, 13, "T: it's me");
+    let lane = mesh.connect()[0];
+    mesh.answer(lane, 13, "welcome");
+    assert_eq!(mesh.frames(client).len(), 1);
+    mesh.drain(GRACE);
+    mesh.feed(lane, &frame(Kind::Push, 0, b"news"));
+    assert_eq!(mesh.frames(client), [(0, "news".to_owned())]);
+    mesh.pass(GRACE + Duration::from_secs(1));
+    assert_eq!(mesh.closed.get(&client), Some(&CloseCause::Drained));
+    assert_eq!(mesh.snapshot().counters.go_aways_said, 0);
+}

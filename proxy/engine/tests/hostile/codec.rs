@@ -304,6 +304,10 @@ impl Codec for Tiny {
             Say::Ping { id } => return said(out, Kind::Ping, *id),
             Say::Cancel { id } if self.traits.says.cancel => return said(out, Kind::Cancel, *id),
             Say::GoAway if self.traits.says.go_away => return said(out, Kind::GoAway, 0),
+            // Whose first word was rude gets none.
+            Say::Farewell { opening } if self.traits.says.farewell && opening.bytes[3] != 13 => {
+                (Kind::GoAway, opening, "farewell".to_owned())
+            }
             _ => return Err(CannotSay),
         };
         let id = u32::from_be_bytes(asked.bytes[..4].try_into().expect("four bytes"));
