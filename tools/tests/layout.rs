@@ -57,11 +57,13 @@ const ALLOWED: &[(&str, &str, &[&str])] = &[
             "weft-engine",
         ],
     ),
+    ("tools/capture", "weft-capture", &["weft-codec"]),
     (
         "tools",
         "weft",
         &[
             "weft-acme",
+            "weft-capture",
             "weft-codec",
             "weft-model",
             "weft-route",

@@ -7,9 +7,11 @@
 //! with coverage switched on) and in this crate's tests over the committed corpus and damaged copies of
 //! it. The targets read no file and no clock, so that a finding can be repeated from its bytes alone.
 
+mod capture;
 mod codecs;
 mod described;
 mod hessian;
+mod hop;
 mod text;
 
 mod seeds;
@@ -40,6 +42,8 @@ pub const TARGETS: &[Target] = &[
     Target::new("layout", described::shipped),
     Target::new("compiler", described::compiled),
     Target::new("config", text::config),
+    Target::new("capture", capture::read),
+    Target::new("hop", hop::stream),
 ];
 
 impl Target {

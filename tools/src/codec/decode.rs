@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 
 use weft_codec::{Codec, Correlation, Head, Kind, Limits, Part, Parts, ScanState, Side};
 
-use super::stream::{Conversation, Missing, Run};
+use weft_capture::{Conversation, Missing, Run};
 
 /// How many bytes around a fault are kept to be shown.
 const AROUND_BYTES: usize = 64;

@@ -12,7 +12,7 @@ use super::explain::{self, side};
 use super::input;
 use super::paint::{Paint, say_line};
 use super::source::Protocol;
-use super::stream::Conversation;
+use weft_capture::Conversation;
 
 /// The exit code where the two differ.
 const DIFFERENT: u8 = 1;

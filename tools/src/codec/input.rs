@@ -7,8 +7,8 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use weft_codec::{Codec, Limits, ScanState, Side, proof};
 
-use super::stream::{Conversation, Run};
-use super::{capture, hex};
+use super::hex;
+use weft_capture::{Conversation, Run};
 
 /// The largest input that is read.
 const INPUT_BYTES_MAX: u64 = 1 << 30;
@@ -87,7 +87,7 @@ impl Bytes {
         };
         match self.format.unwrap_or_else(|| format_of(path, &bytes)) {
             Format::Capture => {
-                let captured = capture::read(&bytes, self.port).context(name)?;
+                let captured = weft_capture::read(&bytes, self.port).context(name)?;
                 Ok(Input {
                     conversations: captured.conversations,
                     notes: captured.notes,
@@ -142,7 +142,7 @@ pub(crate) fn read_file(path: &Path) -> anyhow::Result<Vec<u8>> {
 
 /// What a file is, from its name and contents.
 fn format_of(path: &Path, bytes: &[u8]) -> Format {
-    if capture::is_capture(bytes) {
+    if weft_capture::is_capture(bytes) {
         Format::Capture
     } else if path.extension().is_some_and(|extension| extension == "ron") {
         Format::Vectors
@@ -189,7 +189,7 @@ fn vectors(path: &Path) -> anyhow::Result<Input> {
             Side::Downstream => &mut conversation.downstream,
             Side::Upstream => &mut conversation.upstream,
         };
-        let offset = direction.len() as u64;
+        let offset = direction.bytes() as u64;
         direction.runs.push(Run {
             offset,
             bytes: vector.bytes,

@@ -22,10 +22,6 @@ mod input;
 
 mod hex;
 
-mod capture;
-
-mod stream;
-
 mod decode;
 
 mod nature;

@@ -7,8 +7,8 @@ use weft_codec::proof::{Vector, VectorFile};
 use weft_codec::{Codec, Side};
 
 use crate::codec::decode::{self, Event, Frame};
+use crate::codec::explain;
 use crate::codec::input::read_file;
-use crate::codec::{capture, explain};
 
 /// The most frames of one connection that are proved; the rest must only be readable.
 const FRAMES_MAX: usize = 500;
@@ -31,7 +31,7 @@ pub(super) fn vectors(
     port: Option<u16>,
 ) -> anyhow::Result<Captured> {
     let shown = path.display();
-    let read = capture::read(&read_file(path)?, port)?;
+    let read = weft_capture::read(&read_file(path)?, port)?;
     let mut captured = Captured {
         notes: read.notes,
         ..Captured::default()

@@ -117,7 +117,7 @@ struct Explained<'a> {
     codec: &'a dyn Codec,
     routes: Option<&'a Routes>,
     notes: &'a [String],
-    conversations: Vec<(&'a super::stream::Conversation, Vec<Event<'a>>)>,
+    conversations: Vec<(&'a weft_capture::Conversation, Vec<Event<'a>>)>,
     /// How many frames are not shown.
     hidden: usize,
 }

@@ -7,8 +7,8 @@ use weft_codec::{Codec, Side};
 use weft_proxy::builtin;
 
 use super::{Explained, json, text};
-use crate::codec::stream::{Conversation, Missing, Run};
-use crate::codec::{capture, decode, paint::Paint};
+use crate::codec::{decode, paint::Paint};
+use weft_capture::{Conversation, Missing, Run};
 
 const BINARY: &[u8] = include_bytes!("../../../tests/captures/thrift-binary.pcap");
 const REDIS: &[u8] = include_bytes!("../../../tests/captures/redis.pcapng");
@@ -48,7 +48,7 @@ fn one(side: Side, bytes: &[u8]) -> [Conversation; 1] {
 
 #[test]
 fn every_frame_of_a_capture_is_shown_with_its_answer_and_its_parts() {
-    let captured = capture::read(BINARY, None).unwrap();
+    let captured = weft_capture::read(BINARY, None).unwrap();
     let (page, object) = explained("thrift", &captured.conversations);
     let frames = events(&object, "frame");
     // Two connections with seven requests each; one of them is a one-way, without an answer.
@@ -73,7 +73,7 @@ fn every_frame_of_a_capture_is_shown_with_its_answer_and_its_parts() {
 
 #[test]
 fn answers_without_ids_are_matched_in_their_order() {
-    let captured = capture::read(REDIS, None).unwrap();
+    let captured = weft_capture::read(REDIS, None).unwrap();
     let (page, object) = explained("redis", &captured.conversations);
     let frames = events(&object, "frame");
     let requests = frames
@@ -141,7 +141,7 @@ fn a_stream_that_ends_inside_a_frame_says_how_much_is_needed() {
 
 #[test]
 fn what_is_missing_stands_between_the_frames_around_it() {
-    let mut captured = capture::read(BINARY, None).unwrap().conversations;
+    let mut captured = weft_capture::read(BINARY, None).unwrap().conversations;
     captured.truncate(1);
     let client = &mut captured[0].downstream;
     let run = client.runs.remove(0);

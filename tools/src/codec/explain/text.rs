@@ -7,7 +7,7 @@ use super::route::Way;
 use super::{Event, Explained};
 use crate::codec::decode::{self, Broken, Frame, Unfinished};
 use crate::codec::paint::Paint;
-use crate::codec::stream::Missing;
+use weft_capture::Missing;
 
 /// Bytes in one row.
 const ROW_BYTES: usize = 12;

@@ -5,26 +5,26 @@ use std::net::{IpAddr, SocketAddr};
 use etherparse::{EtherType, LaxNetSlice, LaxSlicedPacket, TransportSlice};
 use pcap_parser::Linktype;
 
-use super::file::{Ignored, Packet};
+use crate::file::{Ignored, Packet};
 
 /// A TCP segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Segment {
+pub(crate) struct Segment {
     /// The packet's number in the file.
-    pub(super) packet: u32,
-    pub(super) from: SocketAddr,
-    pub(super) to: SocketAddr,
+    pub(crate) packet: u32,
+    pub(crate) from: SocketAddr,
+    pub(crate) to: SocketAddr,
     /// The sequence number of its first byte, or of its SYN.
-    pub(super) sequence: u32,
+    pub(crate) sequence: u32,
     /// What it acknowledges, if it does.
-    pub(super) acknowledges: Option<u32>,
-    pub(super) syn: bool,
-    pub(super) fin: bool,
-    pub(super) bytes: Vec<u8>,
+    pub(crate) acknowledges: Option<u32>,
+    pub(crate) syn: bool,
+    pub(crate) fin: bool,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// The segment in a packet, if it has one.
-pub(super) fn segment(packet: Packet<'_>, ignored: &mut Ignored) -> Option<Segment> {
+pub(crate) fn segment(packet: Packet<'_>, ignored: &mut Ignored) -> Option<Segment> {
     let Some(sliced) = sliced(packet) else {
         let seen = ignored.link.map_or(0, |(packets, _)| packets);
         ignored.link = Some((seen.saturating_add(1), packet.link.0));

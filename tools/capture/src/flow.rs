@@ -3,17 +3,17 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use super::assemble::Assembler;
-use super::file::Ignored;
-use super::packet::Segment;
-use crate::codec::stream::Conversation;
+use crate::assemble::Assembler;
+use crate::conversation::Conversation;
+use crate::file::Ignored;
+use crate::packet::Segment;
 
 /// The most connections that are kept.
 const FLOWS_MAX: usize = 65_536;
 
 /// All connections of a capture.
 #[derive(Debug)]
-pub(super) struct Flows {
+pub(crate) struct Flows {
     server_port: Option<u16>,
     /// By both addresses, the smaller first: the connection that uses them now.
     open: HashMap<(SocketAddr, SocketAddr), usize>,
@@ -44,7 +44,7 @@ impl Flow {
 
 impl Flows {
     /// No connections yet. With a port, only connections to it are kept.
-    pub(super) fn new(server_port: Option<u16>) -> Self {
+    pub(crate) fn new(server_port: Option<u16>) -> Self {
         Self {
             server_port,
             open: HashMap::new(),
@@ -54,7 +54,7 @@ impl Flows {
     }
 
     /// Takes the next segment of the capture.
-    pub(super) fn take(&mut self, segment: Segment) {
+    pub(crate) fn take(&mut self, segment: Segment) {
         let (from, to) = (segment.from, segment.to);
         if let Some(port) = self.server_port
             && from.port() != port
@@ -102,7 +102,7 @@ impl Flows {
     }
 
     /// The conversations, in the order of their first segments.
-    pub(super) fn finish(self, ignored: &mut Ignored) -> Vec<Conversation> {
+    pub(crate) fn finish(self, ignored: &mut Ignored) -> Vec<Conversation> {
         let server_port = self.server_port;
         ignored.over = self.over;
         let mut conversations = Vec::new();

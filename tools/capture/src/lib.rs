@@ -1,14 +1,16 @@
 //! Captured traffic: pcap and pcapng files become conversations, each the bytes of one TCP
 //! connection in both directions. Knows no protocol above TCP.
 //!
-//! Modules stand in the order in which a file is read.
+//! A crate of its own, so that a fuzzer reaches it. Modules stand in the order in which a file is
+//! read.
 
 mod file;
-
 mod packet;
 
-mod assemble;
+mod conversation;
+pub use conversation::{Conversation, Direction, Missing, Run};
 
+mod assemble;
 mod flow;
 
 #[cfg(test)]
@@ -16,13 +18,11 @@ mod tests;
 
 use anyhow::Context;
 
-use super::stream::Conversation;
-
 /// Reads a capture; `server_port` says which side is the server where the capture does not.
 ///
 /// # Errors
 /// Bytes that are neither pcap nor pcapng, or a capture without TCP.
-pub(crate) fn read(bytes: &[u8], server_port: Option<u16>) -> anyhow::Result<Captured> {
+pub fn read(bytes: &[u8], server_port: Option<u16>) -> anyhow::Result<Captured> {
     let mut flows = flow::Flows::new(server_port);
     let mut ignored = file::Ignored::default();
     file::packets(bytes, &mut ignored, |packet, ignored| {
@@ -48,7 +48,8 @@ pub(crate) fn read(bytes: &[u8], server_port: Option<u16>) -> anyhow::Result<Cap
 }
 
 /// Whether a file is a capture, by its first four bytes.
-pub(crate) fn is_capture(bytes: &[u8]) -> bool {
+#[must_use]
+pub fn is_capture(bytes: &[u8]) -> bool {
     matches!(
         bytes.first_chunk(),
         Some(
@@ -63,9 +64,9 @@ pub(crate) fn is_capture(bytes: &[u8]) -> bool {
 
 /// What a capture holds.
 #[derive(Debug)]
-pub(crate) struct Captured {
+pub struct Captured {
     /// One for each connection, in the order of their first packets.
-    pub(crate) conversations: Vec<Conversation>,
+    pub conversations: Vec<Conversation>,
     /// What of the capture was left out, in words.
-    pub(crate) notes: Vec<String>,
+    pub notes: Vec<String>,
 }

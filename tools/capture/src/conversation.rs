@@ -5,20 +5,21 @@ use weft_codec::Side;
 
 /// One connection, or bytes that are treated as if they came from one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Conversation {
+pub struct Conversation {
     /// Who speaks to whom, or the file.
-    pub(crate) name: String,
+    pub name: String,
     /// What is to be said of it before its frames.
-    pub(crate) notes: Vec<String>,
+    pub notes: Vec<String>,
     /// What the client sent.
-    pub(crate) downstream: Direction,
+    pub downstream: Direction,
     /// What the server sent.
-    pub(crate) upstream: Direction,
+    pub upstream: Direction,
 }
 
 impl Conversation {
     /// The bytes that one side sent.
-    pub(crate) fn direction(&self, side: Side) -> &Direction {
+    #[must_use]
+    pub fn direction(&self, side: Side) -> &Direction {
         match side {
             Side::Downstream => &self.downstream,
             Side::Upstream => &self.upstream,
@@ -26,7 +27,8 @@ impl Conversation {
     }
 
     /// A conversation of one side's bytes alone.
-    pub(crate) fn of(name: String, side: Side, bytes: Vec<u8>) -> Self {
+    #[must_use]
+    pub fn of(name: String, side: Side, bytes: Vec<u8>) -> Self {
         let direction = Direction::of(bytes);
         let mut conversation = Self {
             name,
@@ -42,16 +44,17 @@ impl Conversation {
 
 /// What one side sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Direction {
+pub struct Direction {
     /// The bytes that are there, in order; between two runs something is missing.
-    pub(crate) runs: Vec<Run>,
+    pub runs: Vec<Run>,
     /// What is missing, in order.
-    pub(crate) missing: Vec<Missing>,
+    pub missing: Vec<Missing>,
 }
 
 impl Direction {
     /// One run from the beginning.
-    pub(crate) fn of(bytes: Vec<u8>) -> Self {
+    #[must_use]
+    pub fn of(bytes: Vec<u8>) -> Self {
         Self {
             runs: vec![Run {
                 bytes,
@@ -62,26 +65,29 @@ impl Direction {
     }
 
     /// How many bytes are there.
-    pub(crate) fn len(&self) -> usize {
+    #[must_use]
+    pub fn bytes(&self) -> usize {
         self.runs.iter().map(|run| run.bytes.len()).sum()
     }
 }
 
 /// Bytes without a hole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Run {
+pub struct Run {
     /// Where it begins in the stream.
-    pub(crate) offset: u64,
-    pub(crate) bytes: Vec<u8>,
+    pub offset: u64,
+    /// The bytes.
+    pub bytes: Vec<u8>,
     /// Nobody knows whether it begins with a frame: bytes before it are missing.
-    pub(crate) inside: bool,
+    pub inside: bool,
     /// Which packet brought the bytes from an offset of the run on, in order.
-    pub(crate) packets: Vec<(usize, u32)>,
+    pub packets: Vec<(usize, u32)>,
 }
 
 impl Run {
     /// The packet that brought the byte at `at`; 0 if the bytes came in no packet.
-    pub(crate) fn packet_at(&self, at: usize) -> u32 {
+    #[must_use]
+    pub fn packet_at(&self, at: usize) -> u32 {
         let after = self.packets.partition_point(|(from, _)| *from <= at);
         let of = after.checked_sub(1).and_then(|n| self.packets.get(n));
         of.map_or(0, |(_, packet)| *packet)
@@ -90,10 +96,11 @@ impl Run {
 
 /// Bytes that the capture does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Missing {
+pub struct Missing {
     /// Where they begin in the stream.
-    pub(crate) offset: u64,
-    pub(crate) bytes: u64,
+    pub offset: u64,
+    /// How many.
+    pub bytes: u64,
     /// The packet after which they should stand: of the last byte before them, or 0.
-    pub(crate) after_packet: u32,
+    pub after_packet: u32,
 }

@@ -10,38 +10,38 @@ const PACKET_BYTES_MAX: usize = 1 << 20;
 
 /// A packet as it was captured.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Packet<'a> {
+pub(crate) struct Packet<'a> {
     /// Its number in the file, from 1, as other tools count.
-    pub(super) number: u32,
+    pub(crate) number: u32,
     /// What its bytes begin with.
-    pub(super) link: Linktype,
-    pub(super) bytes: &'a [u8],
+    pub(crate) link: Linktype,
+    pub(crate) bytes: &'a [u8],
 }
 
 /// What of a capture was not used.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ignored {
+pub(crate) struct Ignored {
     /// All packets that were seen.
-    pub(super) packets: u32,
+    pub(crate) packets: u32,
     /// Packets that are not TCP over IP.
-    pub(super) other: u32,
+    pub(crate) other: u32,
     /// Fragments of IP packets, which are not put together.
-    pub(super) fragments: u32,
+    pub(crate) fragments: u32,
     /// Packets of which the capture kept only the beginning.
-    pub(super) cut: u32,
+    pub(crate) cut: u32,
     /// Packets of a link type that is not known, and one such type.
-    pub(super) link: Option<(u32, i32)>,
+    pub(crate) link: Option<(u32, i32)>,
     /// The file ends inside a packet.
-    pub(super) truncated: bool,
+    pub(crate) truncated: bool,
     /// Connections that begin and end without a byte.
-    pub(super) empty: u32,
+    pub(crate) empty: u32,
     /// Packets of more connections than are kept.
-    pub(super) over: u32,
+    pub(crate) over: u32,
 }
 
 impl Ignored {
     /// What there is to say of it.
-    pub(super) fn notes(&self) -> Vec<String> {
+    pub(crate) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         let mut say = |n: u32, what: &str| {
             if n > 0 {
@@ -79,7 +79,7 @@ impl Ignored {
 ///
 /// # Errors
 /// Bytes that are no capture, at their offset.
-pub(super) fn packets(
+pub(crate) fn packets(
     bytes: &[u8],
     ignored: &mut Ignored,
     mut each: impl FnMut(Packet<'_>, &mut Ignored),

@@ -4,15 +4,15 @@
 use etherparse::EtherType;
 use pcap_parser::Linktype;
 
-use super::file::{self, Ignored, Packet};
-use super::flow::Flows;
-use super::packet::{Segment, segment};
-use super::{is_capture, read};
-use crate::codec::stream::{Conversation, Missing};
+use crate::conversation::{Conversation, Missing};
+use crate::file::{self, Ignored, Packet};
+use crate::flow::Flows;
+use crate::packet::{Segment, segment};
+use crate::{is_capture, read};
 
-const HEADER: &[u8] = include_bytes!("../../../tests/captures/thrift-header.pcap");
-const BINARY: &[u8] = include_bytes!("../../../tests/captures/thrift-binary.pcap");
-const REDIS: &[u8] = include_bytes!("../../../tests/captures/redis.pcapng");
+const HEADER: &[u8] = include_bytes!("../../tests/captures/thrift-header.pcap");
+const BINARY: &[u8] = include_bytes!("../../tests/captures/thrift-binary.pcap");
+const REDIS: &[u8] = include_bytes!("../../tests/captures/redis.pcapng");
 
 fn segments(capture: &[u8]) -> Vec<Segment> {
     let mut found = Vec::new();
@@ -70,7 +70,7 @@ fn both_directions_of_every_connection_are_put_together() {
         assert!(conversation.name.ends_with("→ 127.0.0.1:19090"));
         assert_eq!(conversation.notes, Vec::<String>::new());
         // Six requests and five answers; the fifth request is a one-way.
-        let sizes = [&conversation.downstream, &conversation.upstream].map(|d| d.len());
+        let sizes = [&conversation.downstream, &conversation.upstream].map(|d| d.bytes());
         assert!(sizes[0] > 200 && sizes[1] > 150, "{sizes:?}");
         assert!(conversation.downstream.missing.is_empty());
     }

@@ -5,12 +5,12 @@
 //! Where two segments carry the same byte, the one that was captured first is believed, as a
 //! receiver keeps what it already has.
 
-use super::packet::Segment;
-use crate::codec::stream::{Direction, Missing, Run};
+use crate::conversation::{Direction, Missing, Run};
+use crate::packet::Segment;
 
 /// Collects the segments of one direction.
 #[derive(Debug, Default)]
-pub(super) struct Assembler {
+pub(crate) struct Assembler {
     /// Sequence number and position of what was seen last; positions count on where sequence
     /// numbers wrap.
     last: Option<(u32, i64)>,
@@ -32,7 +32,7 @@ struct Piece {
 
 impl Assembler {
     /// Takes a segment of this direction.
-    pub(super) fn take(&mut self, segment: Segment) {
+    pub(crate) fn take(&mut self, segment: Segment) {
         let at = self.position(segment.sequence);
         // A SYN takes a sequence number, and bytes may follow it.
         let at = at.saturating_add(i64::from(segment.syn));
@@ -53,7 +53,7 @@ impl Assembler {
     }
 
     /// The other side has acknowledged everything before `sequence`.
-    pub(super) fn acknowledge(&mut self, sequence: u32) {
+    pub(crate) fn acknowledge(&mut self, sequence: u32) {
         if self.last.is_some() {
             let at = self.position(sequence);
             self.acknowledged = Some(self.acknowledged.map_or(at, |known| known.max(at)));
@@ -61,12 +61,12 @@ impl Assembler {
     }
 
     /// Whether no byte was seen.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }
 
     /// Whether a SYN of this sequence number begins another connection than the one seen so far.
-    pub(super) fn begins_anew(&self, sequence: u32) -> bool {
+    pub(crate) fn begins_anew(&self, sequence: u32) -> bool {
         match (self.begin, self.last) {
             (Some(begin), Some((last, at))) => {
                 let again = at
@@ -89,7 +89,7 @@ impl Assembler {
     }
 
     /// The bytes in order, with what is missing and, in words, what is strange.
-    pub(super) fn finish(mut self, notes: &mut Vec<String>) -> Direction {
+    pub(crate) fn finish(mut self, notes: &mut Vec<String>) -> Direction {
         // Of equal positions the packet that came first stays first.
         self.pieces.sort_by_key(|piece| (piece.at, piece.packet));
         let first = self.pieces.first().map(|piece| piece.at);
