@@ -202,11 +202,12 @@ fn a_broker_that_dies_takes_its_own_clients_connections_and_they_come_back_to_an
     if !all_there(NEEDED) {
         return;
     }
-    for version in VERSIONS {
+    let languages = [Language::Python, Language::Node];
+    for (language, version) in languages.into_iter().flat_map(|l| VERSIONS.map(|v| (l, v))) {
         let mut brokers = three();
         let weft = before(&ports(&brokers), "");
         let args = format!("--version {version} --outage --seconds 5");
-        let mut running = client(Language::Python, weft.port, &args);
+        let mut running = client(language, weft.port, &args);
         let doomed = running.wait_for(|line| Some(line.strip_prefix("running ")?.to_owned()));
         let at = NAMES.iter().position(|name| *name == doomed).unwrap();
         brokers[at].running.kill();

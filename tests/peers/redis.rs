@@ -155,6 +155,33 @@ fn redis_benchmark_runs_through_with_pipelines() {
 }
 
 #[test]
+fn redis_benchmark_does_not_notice_one_of_three_redises_that_dies_where_reads_may_be_repeated() {
+    if !all_there(NEEDED) {
+        return;
+    }
+    const REQUESTS: u64 = 150_000;
+    let mut servers = [redis_server(), redis_server(), redis_server()];
+    let policy = "balancing: PeakEwma, idempotent: [\"GET\"], retry: (retries_max: 3)";
+    let weft = Weft::start("redis", &ports(&servers), policy);
+    let mut command = child::command("redis-benchmark");
+    command.args(["-p", &weft.port.to_string(), "-t", "get", "-r", "1000"]);
+    command.args(["-n", &REQUESTS.to_string(), "-c", "20", "-P", "8", "--csv"]);
+    let running = Running::start(command);
+    weft.wait_until("run under way", |counters| counters.answered > 10_000);
+    servers[0].running.kill();
+    let last = running.last_line();
+    assert!(last.starts_with("\"GET\""), "{last}");
+    let counters = weft.counters();
+    assert!(counters.answered >= REQUESTS, "{counters:?}");
+    assert_eq!(counters.failed.iter().sum::<u64>(), 0, "{counters:?}");
+    assert!(
+        counters.answered > 20_000 && counters.connects_failed > 0,
+        "{counters:?}"
+    );
+    weft.assert_books_balance();
+}
+
+#[test]
 fn a_redis_that_dies_is_an_error_reply_on_a_connection_that_stays() {
     if !all_there(NEEDED) {
         return;

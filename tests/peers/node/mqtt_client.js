@@ -14,11 +14,16 @@ const { values: args } = parseArgs({
     run: { type: 'string', default: 'js' },
     user: { type: 'string', default: 'all' },
     refused: { type: 'boolean', default: false },
+    outage: { type: 'boolean', default: false },
+    clients: { type: 'string', default: '12' },
+    seconds: { type: 'string', default: '3' },
   },
 });
 
 // No broker and no proxy is silent for longer.
 const PATIENCE_MS = 15_000;
+// After so many messages of an outage run it says `running`, and a broker where clients are.
+const RUNNING_AFTER = 200;
 
 const five = args.version === '5';
 const open = [];
@@ -205,7 +210,70 @@ async function refused() {
   }), 'answer or end');
 }
 
+// Clients with users of their own that publish to themselves for some seconds. Says for each on which
+// brokers it was, how often its connection ended, and what of its messages came back. A client comes
+// back by itself.
+async function outage() {
+  const until = Date.now() + Number(args.seconds) * 1_000;
+  const clients = [];
+  const failures = [];
+  let total = 0;
+  const one = async (number) => {
+    const topic = `${args.run}/out/${number}`;
+    const client = await connect(`out${number}`, {
+      username: `user${number}`, reconnectPeriod: 50, resubscribe: false,
+    });
+    const said = { brokers: [], ends: 0, ok: 0, wrong: 0 };
+    const sent = new Set();
+    let connections = 1;
+    client.on('connect', () => {
+      connections += 1;
+    });
+    const settled = (wanted, what) => within(new Promise((resolve) => {
+      const look = () => {
+        if (wanted()) resolve();
+        else setTimeout(look, 2);
+      };
+      look();
+    }), what);
+    while (Date.now() < until) {
+      const ends = client.ends;
+      client.heard = [];
+      client.subscribe(['broker/name', topic], { qos: 1 }, () => {});
+      await settled(() => client.heard.length > 0 || client.ends > ends, 'name of a broker');
+      if (client.ends === ends) said.brokers.push(client.heard[0].payload.toString());
+      while (Date.now() < until && client.ends === ends) {
+        const token = `${args.run}:${number}:${sent.size}`;
+        sent.add(token);
+        const mark = client.heard.length;
+        client.publish(topic, token, { qos: 1 }, () => {});
+        await settled(() => client.heard.length > mark || client.ends > ends, `message ${token}`);
+        const news = client.heard.slice(mark);
+        const right = (message) => message.topic === topic && sent.has(message.payload.toString());
+        said.wrong += news.filter((message) => !right(message)).length;
+        if (news.some(({ payload }) => payload.toString() === token)) {
+          said.ok += 1;
+          total += 1;
+          if (total === RUNNING_AFTER) console.log(`running ${said.brokers.at(-1)}`);
+        }
+      }
+      if (Date.now() < until) await settled(() => connections > client.ends, 'connection again');
+    }
+    said.ends = client.ends;
+    clients.push(said);
+  };
+  const all = Array.from({ length: Number(args.clients) }, (_, number) => one(number).catch((error) => {
+    failures.push(String(error.stack));
+  }));
+  await Promise.all(all);
+  return { clients, failures };
+}
+
 async function main() {
+  if (args.outage) {
+    console.log(JSON.stringify(await outage()));
+    process.exit(0);
+  }
   if (args.refused) {
     console.log(JSON.stringify(await refused()));
     process.exit(0);
