@@ -323,3 +323,38 @@ fn what_does_not_exist_is_said_with_what_does() {
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("bad.ron:1:"), "{error}");
 }
+
+/// Vectors of a recording hold for the protocol that read it, and give what is read today.
+#[test]
+fn vectors_are_written_from_recordings_and_hold() {
+    let folder = Folder::new("vectors");
+    std::fs::create_dir_all(folder.path()).unwrap();
+    for (protocol, recording, frames) in [
+        ("thrift", THRIFT, 12),
+        ("thrift", HEADER, 18),
+        ("redis", REDIS, 12),
+        ("acme", "protocols/acme/vectors/calls.ron", 8),
+        ("dubbo", "protocols/dubbo/vectors/dubbo-py-one-way.ron", 4),
+    ] {
+        let file = format!("{}/{protocol}-{frames}.ron", folder.path());
+        let arguments = ["vectors", protocol, recording, "--out", &file];
+        let told = said(0, &arguments);
+        let count: usize = told.split(' ').next().unwrap().parse().unwrap();
+        assert!(count >= frames, "{told}");
+        let alone = Folder::new("one-file");
+        std::fs::create_dir_all(alone.path()).unwrap();
+        std::fs::copy(&file, format!("{}/all.ron", alone.path())).unwrap();
+        let checked = said(0, &["check", protocol, "--vectors", alone.path()]);
+        assert!(
+            checked.contains(&format!("{count}  frames of 1 streams")),
+            "{checked}"
+        );
+        let again = codec(&arguments);
+        assert_eq!(again.status.code(), Some(2), "nothing is written over");
+    }
+    let shown = said(0, &["vectors", "redis", "--alike", "1", REDIS]);
+    assert!(
+        shown.contains("provenance:") && shown.contains("text: \""),
+        "{shown}"
+    );
+}

@@ -11,6 +11,8 @@ mod check;
 
 mod explain;
 
+mod vectors;
+
 mod diff;
 
 mod bench;
@@ -49,6 +51,8 @@ enum Command {
     Check(check::Args),
     /// Shows frames as a person reads them, and what the mesh makes of them.
     Explain(explain::Args),
+    /// Writes vectors from recorded frames, with what is read of each.
+    Vectors(vectors::Args),
     /// Compares two protocols over the same bytes, frame by frame and field by field.
     Diff(diff::Args),
     /// Measures nanoseconds per frame of reading and copying.
@@ -62,6 +66,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Command::New(args) => new::run(args),
         Command::Check(args) => check::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Vectors(args) => vectors::run(args),
         Command::Diff(args) => diff::run(args),
         Command::Bench(args) => bench::run(args),
     }
