@@ -6,6 +6,7 @@
 
 use std::io::Write as _;
 use std::process::Stdio;
+use std::time::Duration;
 
 use crate::child::{self, Running};
 use crate::install::{self, Tool, all_there};
@@ -60,6 +61,19 @@ fn mosquitto(program: &str, port: u16) -> std::process::Command {
 
 fn client(language: Language, port: u16, args: &str) -> Running {
     scripts::client(language, "mqtt_client", port, args)
+}
+
+/// What mosquitto_pub says of a broker that refuses it.
+fn refused_by_mosquitto_pub(port: u16, version: &str, user: &str) -> String {
+    let version = match version {
+        "5" => "mqttv5",
+        _ => "mqttv311",
+    };
+    let mut command = mosquitto("mosquitto_pub", port);
+    command.args(["-V", version, "-u", user, "-t", "any", "-m", "any"]);
+    let output = command.stderr(Stdio::piped()).output().unwrap();
+    assert!(!output.status.success());
+    String::from_utf8(output.stderr).unwrap()
 }
 
 /// A proxy whose clients go to brokers by their user names.
@@ -233,7 +247,7 @@ fn a_broker_that_dies_takes_its_own_clients_connections_and_they_come_back_to_an
 }
 
 #[test]
-fn a_client_that_no_broker_serves_is_closed_and_its_library_says_so_and_others_notice_nothing() {
+fn a_client_that_no_broker_serves_is_refused_in_its_version_and_others_notice_nothing() {
     if !all_there(NEEDED) {
         return;
     }
@@ -255,16 +269,76 @@ fn a_client_that_no_broker_serves_is_closed_and_its_library_says_so_and_others_n
     for version in VERSIONS {
         let args = format!("--version {version} --user served");
         let well = client(Language::Node, weft.port, &args);
-        for user in ["unserved", "nobody"] {
+        for (user, words) in [
+            // An instance that cannot be connected is out at once.
+            (
+                "unserved",
+                &[
+                    "weft: could not connect to an instance",
+                    "weft: no instance of the service",
+                ][..],
+            ),
+            ("nobody", &["weft: no route takes this request"]),
+        ] {
             let args = format!("--version {version} --user {user} --refused");
             let node = report(client(Language::Node, weft.port, &args));
-            assert_eq!(node["kind"], "closed", "{node}");
             let python = report(client(Language::Python, weft.port, &args));
-            assert_eq!(python["codes"], serde_json::json!([]), "{python}");
-            assert_eq!(number(&python, "ends"), 1, "{python}");
+            let own = refused_by_mosquitto_pub(weft.port, version, user);
+            let (code, words) = match version {
+                "5" => (0x88, words),
+                _ => (3, &[""][..]),
+            };
+            let is_said = |said: &serde_json::Value| {
+                let said = said.as_str().unwrap();
+                words.iter().any(|words| said.starts_with(words)) && said.is_empty() == (code == 3)
+            };
+            assert_eq!(node["kind"], "error", "{node}");
+            assert_eq!(number(&node, "code"), code, "{node}");
+            let message = node["message"].as_str().unwrap();
+            assert!(message.contains("Server unavailable"), "{node}");
+            assert!(is_said(&node["reason"]), "{node}");
+            // paho names the codes of 3.1.1 as those of version 5.
+            let told = &python["codes"][0];
+            assert_eq!(told[0], "Server unavailable", "{python}");
+            assert_eq!(told[1], 0x88, "{python}");
+            assert!(is_said(&told[2]), "{python}");
+            assert!(own.to_lowercase().contains("unavailable"), "{own}");
         }
         assert_all_ok(&report(well), CHECKS);
     }
     weft.wait_until_all_left();
     weft.assert_books_balance();
+}
+
+#[test]
+fn a_drain_says_disconnect_to_clients_of_version_5_and_closes_the_others() {
+    if !all_there(NEEDED) {
+        return;
+    }
+    let broker = broker("one");
+    let weft = before(&[broker.port], "");
+    let mut running = Vec::new();
+    for version in VERSIONS {
+        for language in [Language::Python, Language::Node] {
+            let run = format!("{language:?}-{version}");
+            let args = format!("--version {version} --run {run} --user any --farewell");
+            let mut client = client(language, weft.port, &args);
+            client.wait_for(|line| (line == "running").then_some(()));
+            running.push((version, language, client));
+        }
+    }
+    weft.drain(Duration::from_secs(2));
+    let reason = "weft: the proxy is shutting down";
+    for (version, language, client) in running {
+        let told = report(client);
+        let expected = match (version, language) {
+            ("5", Language::Python) => {
+                serde_json::json!({ "said": [["Server shutting down", 0x8B, reason]] })
+            }
+            ("5", _) => serde_json::json!({ "code": 0x8B, "reason": reason }),
+            (_, Language::Python) => serde_json::json!({ "said": [] }),
+            _ => serde_json::json!({}),
+        };
+        assert_eq!(told, expected, "{version} {language:?}");
+    }
 }

@@ -63,6 +63,11 @@ impl Weft {
         self.server.view().counters()
     }
 
+    /// Takes no new connections, and lets those that are there finish.
+    pub(crate) fn drain(&self, grace: Duration) {
+        self.server.drain(grace);
+    }
+
     /// Asks for the counters until they are as `wanted`.
     pub(crate) fn wait_until(&self, what: &str, wanted: impl Fn(&Counters) -> bool) -> Counters {
         let until = Instant::now() + PATIENCE;

@@ -7,7 +7,7 @@ use crate::ask::{Found, MILLISECOND, View, within};
 use crate::id::IdForm;
 use crate::number::Number;
 use crate::plain::past_run;
-use crate::program::{Echo, IdField, Place, Program, Quick, QuickRead, What};
+use crate::program::{Cases, Echo, IdField, Place, Program, Quick, QuickRead, What};
 use crate::scan::{note_of, side_of};
 use crate::stop::Stop;
 
@@ -240,6 +240,22 @@ impl Program {
             let run = run.ok().and_then(|run| frame.get(run));
             bytes.extend_from_slice(run.unwrap_or_else(|| zeros(number.bytes())));
         }
+        for cases in [&self.errors, &self.farewells] {
+            if cases.noted.is_some() {
+                bytes.push(self.case_of(cases, head, frame));
+            }
+        }
+    }
+
+    /// Which of the cases a request is; past the last if none.
+    fn case_of(&self, cases: &Cases, head: &Head, frame: &[u8]) -> u8 {
+        let mut walker = View::new(self, side_of(head), head, frame).walker();
+        // What cannot be reached passes no test.
+        let _ = walker.run(u16::MAX);
+        let mut list = cases.list.iter();
+        let case = list.position(|(when, _)| walker.holds(when) == Ok(true));
+        case.and_then(|case| u8::try_from(case).ok())
+            .unwrap_or(u8::MAX)
     }
 
     /// The bytes of runs that stand one behind the other, if the frame has them all.

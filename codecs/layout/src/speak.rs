@@ -32,14 +32,15 @@ impl Program {
     /// Appends the bytes of `what`: see [`weft_codec::Codec::say`].
     pub(crate) fn say(&self, what: &Say<'_>, out: &mut Vec<u8>) -> Result<(), CannotSay> {
         let (template, asked, id) = match what {
-            Say::Error { asked, .. } => (&self.error, Some(*asked), 0),
-            Say::Pong { asked } => (&self.pong, Some(*asked), 0),
-            Say::Ping { id } => (&self.ping, None, *id),
-            Say::Cancel { id } => (&self.cancel, None, *id),
-            Say::GoAway => (&self.go_away, None, 0),
-            Say::Local { .. } | Say::Farewell { .. } => (&None, None, 0),
+            Say::Error { asked, .. } => (self.errors.told(asked), Some(*asked), 0),
+            Say::Pong { asked } => (self.pong.as_ref(), Some(*asked), 0),
+            Say::Ping { id } => (self.ping.as_ref(), None, *id),
+            Say::Cancel { id } => (self.cancel.as_ref(), None, *id),
+            Say::GoAway => (self.go_away.as_ref(), None, 0),
+            Say::Farewell { opening } => (self.farewells.told(opening), Some(*opening), 0),
+            Say::Local { .. } => (None, None, 0),
         };
-        let template = template.as_ref().ok_or(CannotSay)?;
+        let template = template.ok_or(CannotSay)?;
         let (words, error) = match what {
             Say::Error { error, words, .. } => (*words, number_of(*error)),
             _ => ("", 0),

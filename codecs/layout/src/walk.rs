@@ -106,6 +106,16 @@ impl<'p, 'f> Walker<'p, 'f> {
                     }
                     begin
                 }
+                Varying::Optional(to) => {
+                    let end = match self.depth {
+                        0 => self.frame_end.saturating_sub(self.trailers()?),
+                        _ => end,
+                    };
+                    if begin >= end {
+                        next = *to;
+                    }
+                    begin
+                }
                 Varying::Jump(to) => {
                     next = *to;
                     begin

@@ -76,6 +76,7 @@ impl<'a, 'o> Writer<'a, 'o> {
             next = next.saturating_add(1);
             match part {
                 Part::Branch(condition, to) if !self.holds(condition) => next = *to,
+                Part::Optional(fields, to) if !self.fills_any(fields) => next = *to,
                 Part::Jump(to) => next = *to,
                 Part::Entry(entry) if !self.is_wanted(entry) => next = entry.behind,
                 Part::Entry(entry) => self.entry(entry)?,
@@ -124,7 +125,7 @@ impl<'a, 'o> Writer<'a, 'o> {
                 self.opened(Close::CountBy(*field));
             }
             Part::Leave => self.leave()?,
-            Part::Branch(..) | Part::Jump(_) | Part::Entry(_) => {}
+            Part::Optional(..) | Part::Branch(..) | Part::Jump(_) | Part::Entry(_) => {}
         }
         Some(())
     }
@@ -233,11 +234,16 @@ impl<'a, 'o> Writer<'a, 'o> {
         Some(())
     }
 
+    /// Whether the template fills one of these fields.
+    fn fills_any(&self, fields: &[usize]) -> bool {
+        fields.iter().any(|field| self.filling.fills(*field))
+    }
+
     /// Whether an entry is written.
     fn is_wanted(&self, entry: &EntryPart) -> bool {
         match &entry.fields {
             None => true,
-            Some(fields) => fields.iter().any(|field| self.filling.fills(*field)),
+            Some(fields) => self.fills_any(fields),
         }
     }
 

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 
 use weft_codec::proof::Proof;
 use weft_codec::{
-    Asked, Codec, Correlation, Cut, Field, Head, Kind, Limits, NewId, Order, ProxyError, Rewrite,
-    Say, ScanState, Side, Value,
+    Asked, CannotSay, Codec, Correlation, Cut, Field, Head, Kind, Limits, NewId, Order, ProxyError,
+    Rewrite, Say, ScanState, Side, Value,
 };
 use weft_layout::Layout;
 
@@ -250,4 +250,49 @@ fn wrong_bytes_are_complained_of_at_their_offset() {
         assert!(complaint.reason.contains(said), "{complaint}");
         assert_eq!(found.len(), 1, "the frame before it is good");
     }
+}
+
+/// What the mesh says to a client whose CONNECT this was, or its last word.
+fn told_to_an_mqtt_client(connect: &[u8], farewell: bool) -> Result<Vec<u8>, CannotSay> {
+    let codec = layout("mqtt");
+    let head = heads(&codec, Side::Downstream, &Limits::default(), connect)[0];
+    let mut asked = Asked::default();
+    codec.remember(&head, connect, &mut asked);
+    let mut out = Vec::new();
+    let asked = &asked;
+    let what = match farewell {
+        true => Say::Farewell { opening: asked },
+        false => Say::Error {
+            error: ProxyError::NoInstance,
+            words: "weft: nobody",
+            asked,
+        },
+    };
+    codec.say(&what, &mut out).map(|()| out)
+}
+
+#[test]
+fn mqtt_clients_are_refused_and_left_in_the_version_that_they_speak() {
+    let connect = |version: u8| {
+        let properties = if version == 5 { &b"\0"[..] } else { b"" };
+        let rest = [
+            b"\0\x04MQTT",
+            &[version, 2, 0, 60][..],
+            properties,
+            b"\0\x01c",
+        ]
+        .concat();
+        [&[0x10, rest.len() as u8], &rest[..]].concat()
+    };
+    // CONNACK: no session, 3 is "server unavailable"; and nothing behind it.
+    let three = told_to_an_mqtt_client(&connect(4), false);
+    assert_eq!(three.unwrap(), b"\x20\x02\0\x03");
+    // 0x88 is the same in version 5; 31 is the Reason String.
+    let five = told_to_an_mqtt_client(&connect(5), false);
+    assert_eq!(five.unwrap(), b"\x20\x12\0\x88\x0F\x1F\0\x0Cweft: nobody");
+    // DISCONNECT, which servers say in version 5 only.
+    assert_eq!(told_to_an_mqtt_client(&connect(4), true), Err(CannotSay));
+    let reason = b"weft: the proxy is shutting down";
+    let left = [b"\xE0\x25\x8B\x23\x1F\0\x20", &reason[..]].concat();
+    assert_eq!(told_to_an_mqtt_client(&connect(5), true).unwrap(), left);
 }

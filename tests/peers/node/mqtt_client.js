@@ -14,6 +14,7 @@ const { values: args } = parseArgs({
     run: { type: 'string', default: 'js' },
     user: { type: 'string', default: 'all' },
     refused: { type: 'boolean', default: false },
+    farewell: { type: 'boolean', default: false },
     outage: { type: 'boolean', default: false },
     clients: { type: 'string', default: '12' },
     seconds: { type: 'string', default: '3' },
@@ -204,10 +205,26 @@ async function refused() {
     reconnectPeriod: 0,
   });
   return within(new Promise((resolve) => {
+    let reason = '';
+    client.on('packetreceive', ({ properties }) => {
+      reason = properties?.reasonString ?? '';
+    });
     client.once('connect', () => resolve({ kind: 'connected' }));
-    client.once('error', ({ message }) => resolve({ kind: 'error', message }));
+    client.once('error', ({ message, code }) => resolve({ kind: 'error', message, code, reason }));
     client.once('close', () => resolve({ kind: 'closed' }));
   }), 'answer or end');
+}
+
+// Says `running` once it is connected, then waits for the end and for what is said before it.
+async function farewell() {
+  const client = await connect('waits');
+  let said = {};
+  client.on('disconnect', ({ reasonCode, properties }) => {
+    said = { code: reasonCode, reason: properties?.reasonString };
+  });
+  console.log('running');
+  await within(new Promise((resolve) => client.once('close', resolve)), 'end');
+  return said;
 }
 
 // Clients with users of their own that publish to themselves for some seconds. Says for each on which
@@ -274,8 +291,8 @@ async function main() {
     console.log(JSON.stringify(await outage()));
     process.exit(0);
   }
-  if (args.refused) {
-    console.log(JSON.stringify(await refused()));
+  if (args.refused || args.farewell) {
+    console.log(JSON.stringify(await (args.refused ? refused() : farewell())));
     process.exit(0);
   }
   const results = {};

@@ -38,6 +38,7 @@ class Peer:
         self.told = threading.Condition()
         self.messages, self.codes, self.pongs, self.ends = [], [], 0, 0
         self.subscribed, self.published, self.present = set(), set(), None
+        self.leaves = []
         options = {}
         if self.version != mqtt.MQTTv5:
             options["clean_session"] = not session
@@ -75,9 +76,13 @@ class Peer:
         self.present = flags.session_present
         self.note(lambda: self.codes.append((code.getName(), code.value, said)))
 
-    def on_disconnect(self, *_):
+    def on_disconnect(self, _client, _data, flags, code, properties):
+        said = getattr(properties, "ReasonString", "")
+
         def change():
             self.ends += 1
+            if flags.is_disconnect_packet_from_server:
+                self.leaves.append((code.getName(), code.value, said))
 
         self.note(change)
 
@@ -344,6 +349,15 @@ def refused(args):
     return {"codes": peer.codes, "ends": peer.ends}
 
 
+def farewell(args):
+    """Says `running` once it is connected, then waits for the end and for what is said before it."""
+    peer = Peer(args, "waits")
+    peer.client.reconnect_delay_set(60)
+    print("running", flush=True)
+    peer.until(lambda: peer.ends, "end")
+    return {"said": peer.leaves}
+
+
 def where(args):
     """On which broker each of these users is."""
     found = {}
@@ -369,6 +383,7 @@ def main():
     parser.add_argument("--users")
     parser.add_argument("--outage", action="store_true")
     parser.add_argument("--refused", action="store_true")
+    parser.add_argument("--farewell", action="store_true")
     parser.add_argument("--clients", type=int, default=12)
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("checks", nargs="*")
@@ -376,7 +391,8 @@ def main():
     # If it hangs, it says where before the test loses its patience.
     faulthandler.dump_traceback_later(50)
 
-    for asked, answer in [(args.outage, outage), (args.refused, refused), (args.users, where)]:
+    modes = [(args.outage, outage), (args.refused, refused), (args.farewell, farewell)]
+    for asked, answer in [*modes, (args.users, where)]:
         if asked:
             print(json.dumps(answer(args)), flush=True)
             return

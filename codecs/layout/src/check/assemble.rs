@@ -15,7 +15,7 @@ use super::replies::Spoken;
 use super::shape::{Holds, Shape};
 use crate::id::IdForm;
 use crate::program::{
-    Ask, Base, Deadline, Extent, Field, KeyOf, Kinds, Place, Plain, Program, Quick, Slot,
+    Ask, Base, Cases, Deadline, Extent, Field, KeyOf, Kinds, Place, Plain, Program, Quick, Slot,
 };
 use crate::program::{QuickRead, Text, Varying, What, Where};
 use crate::raw::{self, Protocol};
@@ -142,7 +142,8 @@ fn empty(raw: &Protocol, kinds: Kinds) -> Program {
         echoes: Vec::new(),
         echoed_runs: None,
         parts: Vec::new(),
-        error: None,
+        errors: Cases::default(),
+        farewells: Cases::default(),
         ping: None,
         pong: None,
         go_away: None,
@@ -165,16 +166,24 @@ impl Program {
     /// Takes over the mesh's own frames.
     fn speak(&mut self, spoken: Spoken) {
         self.traits.says = Sayings {
-            error: spoken.error.is_some(),
+            error: !spoken.errors.list.is_empty(),
             ping: spoken.ping.is_some(),
             pong: spoken.pong.is_some(),
             go_away: spoken.go_away.is_some(),
-            farewell: false,
+            farewell: !spoken.farewells.list.is_empty(),
             cancel: spoken.cancel.is_some(),
             deadline: self.deadline.is_some(),
         };
         self.echoes = spoken.echoes;
-        self.error = spoken.error;
+        self.errors = spoken.errors;
+        self.farewells = spoken.farewells;
+        let mut back = 0usize;
+        for cases in [&mut self.farewells, &mut self.errors] {
+            if cases.differ() {
+                back = back.saturating_add(1);
+                cases.noted = Some(back);
+            }
+        }
         self.ping = spoken.ping;
         self.pong = spoken.pong;
         self.go_away = spoken.go_away;

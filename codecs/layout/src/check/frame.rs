@@ -3,6 +3,7 @@
 use weft_ron::Step;
 
 use super::Checker;
+use super::optional::Closed;
 use super::shape::{Holds, Shape, Slot};
 use crate::number::Number;
 use crate::program::{
@@ -44,6 +45,8 @@ pub(super) struct Builder<'c, 't, 'r> {
     pub(super) spans: Vec<(usize, Vec<Step<'r>>, &'r str, &'r str)>,
     /// Lengths, in the order of the shape's.
     pub(super) lengths: Vec<Counting<'r>>,
+    /// The Optionals before it.
+    pub(super) optionals: Vec<Closed>,
     /// Whether something reaches to the end of the frame.
     pub(super) rest: bool,
     fields_seen: usize,
@@ -76,6 +79,7 @@ impl<'c, 't, 'r> Builder<'c, 't, 'r> {
             depth: 0,
             spans: Vec::new(),
             lengths: Vec::new(),
+            optionals: Vec::new(),
             rest: false,
             fields_seen: 0,
         };
@@ -113,7 +117,7 @@ impl<'c, 't, 'r> Builder<'c, 't, 'r> {
             self.path.push(Step::Index(index));
             self.fields_seen = self.fields_seen.saturating_add(1);
             let begins = self.place;
-            if self.order(item) {
+            if self.order(item) && self.is_told(item) {
                 let bytes = self.item(item);
                 bytes_min = bytes_min.saturating_add(bytes);
                 self.trailer(item, begins);
@@ -159,6 +163,7 @@ impl<'c, 't, 'r> Builder<'c, 't, 'r> {
             raw::Field::Section(name, extent, items) => self.section(name, extent, items),
             raw::Field::If(when, then, otherwise) => self.fork_if(when, then, otherwise),
             raw::Field::Switch(field, arms) => self.fork_switch(field, &arms.0),
+            raw::Field::Optional(items) => self.optional(items),
             raw::Field::Requests(items) => self.direction(weft_codec::Side::Downstream, items),
             raw::Field::Answers(items) => self.direction(weft_codec::Side::Upstream, items),
             raw::Field::Opaque(when) => self.opaque(when),

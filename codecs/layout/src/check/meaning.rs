@@ -144,13 +144,7 @@ impl Checker<'_> {
                     let path = [&path[..], &[Step::Index(0)]].concat();
                     (self.condition(shape, when, &path), *word)
                 }
-                Rule::Otherwise(word) => {
-                    let always = Condition {
-                        lines: Vec::new(),
-                        not: true,
-                    };
-                    (always, *word)
-                }
+                Rule::Otherwise(word) => (Condition::ALWAYS, *word),
             });
         }
         compiled
@@ -391,9 +385,10 @@ pub(super) fn table_of<'r>(
 ) -> Option<&'r [(crate::pattern::Pattern, KindWord)]> {
     fields.iter().find_map(|field| match field {
         Field::Enum(found, _, table) if found == name => Some(table.0.as_slice()),
-        Field::Section(_, _, inner) | Field::Requests(inner) | Field::Answers(inner) => {
-            table_of(inner, name)
-        }
+        Field::Section(_, _, inner)
+        | Field::Optional(inner)
+        | Field::Requests(inner)
+        | Field::Answers(inner) => table_of(inner, name),
         Field::If(_, then, otherwise) => table_of(then, name).or_else(|| table_of(otherwise, name)),
         Field::Switch(_, arms) => arms.0.iter().find_map(|(_, inner)| table_of(inner, name)),
         _ => None,

@@ -9,6 +9,7 @@ mod frame;
 mod extents;
 mod groups;
 mod items;
+mod optional;
 mod ways;
 
 mod table;
@@ -16,6 +17,7 @@ mod table;
 mod keys;
 mod meaning;
 mod named;
+mod cases;
 mod replies;
 mod spoken;
 

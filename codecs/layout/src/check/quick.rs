@@ -121,6 +121,10 @@ pub(super) fn slots(program: &mut Program) {
 /// All that is echoed, if it is runs that stand one behind the other: the place of the first,
 /// and the integers that count them.
 fn echoed_runs(program: &Program) -> Option<(Place, Box<[Number]>)> {
+    if program.errors.noted.is_some() || program.farewells.noted.is_some() {
+        // What is said to it is remembered too.
+        return None;
+    }
     let mut runs = Vec::new();
     let mut first = None;
     let mut next = None;

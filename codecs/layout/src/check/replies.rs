@@ -6,14 +6,15 @@ use weft_ron::Step;
 use super::Checker;
 use super::shape::{Holds, Shape};
 use crate::pattern::Pattern;
-use crate::program::{Ask, Echo, Source, Status, Template, Want, What};
+use crate::program::{Ask, Cases, Echo, Source, Status, Template, Want, What};
 use crate::raw::{KindWord, Protocol, Reply, ReplyStatus, Rule};
 
 /// The compiled replies.
 #[derive(Default)]
 pub(super) struct Spoken {
     pub(super) echoes: Vec<Echo>,
-    pub(super) error: Option<Template>,
+    pub(super) errors: Cases,
+    pub(super) farewells: Cases,
     pub(super) ping: Option<Template>,
     pub(super) pong: Option<Template>,
     pub(super) go_away: Option<Template>,
@@ -21,29 +22,26 @@ pub(super) struct Spoken {
 }
 
 /// What one reply is made from.
-struct Making<'r> {
-    raw: &'r Protocol,
-    shape: &'r Shape,
-    reply: &'r Reply,
-    /// `error`, `ping`, `pong`, `go_away` or `cancel`.
-    word: &'static str,
-    status: Option<&'r Status>,
+pub(super) struct Making<'r> {
+    pub(super) raw: &'r Protocol,
+    pub(super) shape: &'r Shape,
+    pub(super) reply: &'r Reply,
+    /// `error`, `farewell`, `ping`, `pong`, `go_away` or `cancel`.
+    pub(super) word: &'static str,
+    /// Where it stands in the description.
+    pub(super) whole: Vec<Step<'r>>,
+    pub(super) status: Option<&'r Status>,
 }
 
 impl<'r> Making<'r> {
-    /// The path of the whole reply.
-    fn whole(&self) -> Vec<Step<'r>> {
-        vec![Step::Field("replies"), Step::Field(self.word)]
-    }
-
     /// The path of a part of the reply.
     fn path(&self, steps: &[Step<'r>]) -> Vec<Step<'r>> {
-        [&self.whole()[..], steps].concat()
+        [&self.whole[..], steps].concat()
     }
 
     /// Whether it answers something that it can echo.
     fn answers(&self) -> bool {
-        matches!(self.word, "error" | "pong")
+        matches!(self.word, "error" | "pong" | "farewell")
     }
 
     /// The kind that it must have.
@@ -51,7 +49,7 @@ impl<'r> Making<'r> {
         match self.word {
             "ping" => KindWord::Ping,
             "pong" => KindWord::Pong,
-            "go_away" => KindWord::GoAway,
+            "go_away" | "farewell" => KindWord::GoAway,
             "cancel" => KindWord::Cancel,
             _ => KindWord::Answer,
         }
@@ -67,26 +65,29 @@ impl Checker<'_> {
         status: Option<&Status>,
     ) -> Spoken {
         let mut echoes = Vec::new();
+        let errors = self.errors((raw, shape), status, &mut echoes);
+        let farewells = self.farewells((raw, shape), status, &mut echoes);
         let mut make = |reply: &Option<Reply>, word: &'static str, side: Option<Side>| {
             let making = Making {
                 raw,
                 shape,
                 reply: reply.as_ref()?,
                 word,
+                whole: vec![Step::Field("replies"), Step::Field(word)],
                 status,
             };
             let sources = self.reply(&making, &mut echoes)?;
             Some(Template { side, sources })
         };
         let replies = &raw.replies;
-        let error = make(&replies.error, "error", Some(Side::Upstream));
         let ping = make(&replies.ping, "ping", Some(Side::Downstream));
         let pong = make(&replies.pong, "pong", None);
         let go_away = make(&replies.go_away, "go_away", Some(Side::Upstream));
         let cancel = make(&replies.cancel, "cancel", Some(Side::Downstream));
         Spoken {
             echoes,
-            error,
+            errors,
+            farewells,
             ping,
             pong,
             go_away,
@@ -95,7 +96,7 @@ impl Checker<'_> {
     }
 
     /// How one reply fills its fields; `echoes` collects all fields that are remembered.
-    fn reply(
+    pub(super) fn reply(
         &mut self,
         making: &Making<'_>,
         echoes: &mut Vec<Echo>,
@@ -254,7 +255,7 @@ impl Checker<'_> {
                 self.refuse(&path, message, "remove `kind`");
             } else if making.word != "error" {
                 self.refuse(
-                    &making.whole(),
+                    &making.whole,
                     format!("nothing tells a {} from other frames", making.word),
                     "add an Enum with the kinds Ping and Pong to `frame`, or `kinds`",
                 );
@@ -290,7 +291,7 @@ impl Checker<'_> {
                 None => "no line of `kinds`",
             };
             self.refuse(
-                &making.whole(),
+                &making.whole,
                 format!("{whose} is {wanted:?}"),
                 format!("add one to it, or remove `{}`", making.word),
             );
@@ -341,7 +342,7 @@ impl Checker<'_> {
         let Some(said) = &making.reply.status else {
             if is_error && making.raw.verdicts.is_empty() {
                 self.refuse(
-                    &making.whole(),
+                    &making.whole,
                     "nothing in this reply tells a client that it is an error",
                     "add status: Is(…), or From(…) for a status per error",
                 );

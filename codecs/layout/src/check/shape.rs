@@ -101,11 +101,17 @@ impl Holds {
 impl Slot {
     /// Whether no frame has both.
     pub(super) fn excludes(&self, ways: &[(usize, usize)]) -> bool {
-        self.ways.iter().any(|(fork, arm)| {
-            ways.iter()
-                .any(|(other, arm_there)| fork == other && arm != arm_there)
-        })
+        exclude(&self.ways, ways)
     }
+}
+
+/// Whether no frame goes both ways.
+pub(super) fn exclude(ways: &[(usize, usize)], others: &[(usize, usize)]) -> bool {
+    ways.iter().any(|(fork, arm)| {
+        others
+            .iter()
+            .any(|(other, arm_there)| fork == other && arm != arm_there)
+    })
 }
 
 impl Shape {

@@ -20,65 +20,66 @@ impl Checker<'_> {
         }
         let error = ProxyError::Overload;
         let words = "weft: overloaded";
+        for (case, (_, template)) in program.errors.list.iter().enumerate() {
+            program.errors.set(&mut asked, case);
+            let asked = &asked;
+            let what = Say::Error {
+                error,
+                words,
+                asked,
+            };
+            let told = (Side::Upstream, Kind::Answer);
+            self.says_this(program, ("error", template), &what, told);
+        }
+        for (case, (_, template)) in program.farewells.list.iter().enumerate() {
+            program.farewells.set(&mut asked, case);
+            let what = Say::Farewell { opening: &asked };
+            let told = (Side::Upstream, Kind::GoAway);
+            self.says_this(program, ("farewell", template), &what, told);
+        }
         let asked = &asked;
-        for (word, template, what, side, kind) in [
-            (
-                "error",
-                &program.error,
-                Say::Error {
-                    error,
-                    words,
-                    asked,
-                },
-                Side::Upstream,
-                Kind::Answer,
-            ),
-            (
-                "ping",
-                &program.ping,
-                Say::Ping { id },
-                Side::Downstream,
-                Kind::Ping,
-            ),
-            (
-                "pong",
-                &program.pong,
-                Say::Pong { asked },
-                Side::Upstream,
-                Kind::Pong,
-            ),
-            (
-                "go_away",
-                &program.go_away,
-                Say::GoAway,
-                Side::Upstream,
-                Kind::GoAway,
-            ),
-            (
-                "cancel",
-                &program.cancel,
-                Say::Cancel { id },
-                Side::Downstream,
-                Kind::Cancel,
-            ),
+        let (up, down) = (Side::Upstream, Side::Downstream);
+        let pong = Say::Pong { asked };
+        let (ping, cancel) = (Say::Ping { id }, Say::Cancel { id });
+        for (word, template, what, told) in [
+            ("ping", &program.ping, ping, (down, Kind::Ping)),
+            ("pong", &program.pong, pong, (up, Kind::Pong)),
+            ("go_away", &program.go_away, Say::GoAway, (up, Kind::GoAway)),
+            ("cancel", &program.cancel, cancel, (down, Kind::Cancel)),
         ] {
-            let Some(template) = template else { continue };
-            if depends_on_echo(program, template) {
-                continue;
+            if let Some(template) = template {
+                self.says_this(program, (word, template), &what, told);
             }
-            let path = [Step::Field("replies"), Step::Field(word)];
-            let read = read_back(program, &what, (side, kind));
-            let read = read.or_else(|wrong| {
-                let answered = some_request_is_answered(program, template, &what, (side, kind));
-                answered.then_some(()).ok_or(wrong)
-            });
-            if let Err(wrong) = read {
-                self.refuse(
-                    &path,
-                    format!("peers would not understand this {word}: {wrong}"),
-                    "set the fields that say which others follow, or that tell kinds apart",
-                );
-            }
+        }
+    }
+
+    /// Says one reply and reads it.
+    fn says_this(
+        &mut self,
+        program: &Program,
+        (word, template): (&str, &Template),
+        what: &Say<'_>,
+        told: (Side, Kind),
+    ) {
+        if depends_on_echo(program, template) {
+            return;
+        }
+        let read = read_back(program, what, told).or_else(|wrong| {
+            let answered = some_request_is_answered(program, template, what, told);
+            answered.then_some(()).ok_or(wrong)
+        });
+        if let Err(wrong) = read {
+            // Of several errors the list is shown.
+            let word_at = match word {
+                "error" if program.errors.noted.is_some() => "errors",
+                "farewell" => "farewells",
+                word => word,
+            };
+            self.refuse(
+                &[Step::Field("replies"), Step::Field(word_at)],
+                format!("peers would not understand this {word}: {wrong}"),
+                "set the fields that say which others follow, or that tell kinds apart",
+            );
         }
     }
 }

@@ -101,7 +101,7 @@ impl<'r> Builder<'_, '_, 'r> {
         0
     }
 
-    fn fork(&mut self) -> usize {
+    pub(super) fn fork(&mut self) -> usize {
         let fork = self.forks;
         self.forks = self.forks.saturating_add(1);
         fork
@@ -177,7 +177,8 @@ impl<'r> Builder<'_, '_, 'r> {
     pub(super) fn lead(&mut self, from: usize, stride: usize) {
         let target = u16::try_from(stride).unwrap_or(u16::MAX);
         if let Some(stride) = self.shape.strides.get_mut(from)
-            && let Varying::Branch(_, to) | Varying::Jump(to) = &mut stride.what
+            && let Varying::Branch(_, to) | Varying::Optional(to) | Varying::Jump(to) =
+                &mut stride.what
         {
             *to = target;
         }

@@ -13,6 +13,19 @@ pub(crate) struct Condition {
     pub(crate) not: bool,
 }
 
+impl Condition {
+    /// One that every frame fulfils.
+    pub(crate) const ALWAYS: Self = Self {
+        lines: Vec::new(),
+        not: true,
+    };
+
+    /// Whether every frame fulfils it.
+    pub(crate) fn is_always(&self) -> bool {
+        self.lines.is_empty() && self.not
+    }
+}
+
 /// A test of one field, or of the direction. A field that the frame does not have passes none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Test {

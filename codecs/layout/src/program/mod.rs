@@ -25,7 +25,7 @@ pub(crate) use named::{Named, NamedEntry, Shows};
 pub(crate) use slot::Slot;
 pub(crate) use stride::{Base, Count, Entries, Extent, Magic, Piece, Place, Stride, Sum, Text};
 pub(crate) use stride::{Length, Over, Plain, Quick, Repeat, Varying};
-pub(crate) use template::{Echo, EntryPart, GroupPart, Part, Source, Template};
+pub(crate) use template::{Cases, Echo, EntryPart, GroupPart, Part, Source, Template};
 
 use weft_codec::{Effect, Traits, Verdict};
 
@@ -99,7 +99,9 @@ pub(crate) struct Program {
     pub(crate) echoed_runs: Option<(Place, Box<[Number]>)>,
     /// A frame of the mesh's own, part by part; how each is filled a template says.
     pub(crate) parts: Vec<Part>,
-    pub(crate) error: Option<Template>,
+    pub(crate) errors: Cases,
+    /// What is said last to who opened a tunnel.
+    pub(crate) farewells: Cases,
     pub(crate) ping: Option<Template>,
     pub(crate) pong: Option<Template>,
     pub(crate) go_away: Option<Template>,

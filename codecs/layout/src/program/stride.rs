@@ -71,6 +71,8 @@ pub(crate) enum Varying {
     Leave,
     /// If the condition does not hold, the walk goes on at this stride.
     Branch(Condition, u16),
+    /// If no byte is left in what this stands in, the walk goes on at this stride.
+    Optional(u16),
     /// The walk goes on at this stride.
     Jump(u16),
     /// Ways meet.

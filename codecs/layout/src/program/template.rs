@@ -1,6 +1,6 @@
 //! Frames of the mesh's own.
 
-use weft_codec::Side;
+use weft_codec::{Asked, Side};
 
 use super::{Ask, Condition, Count, EntryKey, Format, Text};
 use crate::number::Number;
@@ -36,6 +36,8 @@ pub(crate) enum Part {
     Enter(Text),
     /// What the last Enter, Group or Entry began ends.
     Leave,
+    /// If the template fills none of these fields, the writing goes on at this part.
+    Optional(Vec<usize>, usize),
     /// If the condition does not hold, the writing goes on at this part.
     Branch(Condition, usize),
     /// The writing goes on at this part.
@@ -86,6 +88,44 @@ pub(crate) struct Template {
     pub(crate) side: Option<Side>,
     /// By the number of the field.
     pub(crate) sources: Vec<Option<Source>>,
+}
+
+/// What is said by what the request is: the first whose condition holds.
+#[derive(Debug, Default)]
+pub(crate) struct Cases {
+    pub(crate) list: Vec<(Condition, Template)>,
+    /// How many bytes from the end of what is remembered of a request stands which of them it
+    /// is; `None` if it is the same for all.
+    pub(crate) noted: Option<usize>,
+}
+
+impl Cases {
+    /// Whether requests must be looked at.
+    pub(crate) fn differ(&self) -> bool {
+        self.list.iter().any(|(when, _)| !when.is_always())
+    }
+
+    /// What is said to a request.
+    pub(crate) fn told(&self, asked: &Asked) -> Option<&Template> {
+        let case = match self.noted {
+            Some(back) => {
+                let at = asked.bytes.len().checked_sub(back)?;
+                usize::from(*asked.bytes.get(at)?)
+            }
+            None => 0,
+        };
+        self.list.get(case).map(|(_, template)| template)
+    }
+
+    /// Makes a request one to which the one of this number is said.
+    pub(crate) fn set(&self, asked: &mut Asked, case: usize) {
+        let at = self
+            .noted
+            .and_then(|back| asked.bytes.len().checked_sub(back));
+        if let Some(noted) = at.and_then(|at| asked.bytes.get_mut(at)) {
+            *noted = u8::try_from(case).unwrap_or(u8::MAX);
+        }
+    }
 }
 
 /// A field that a reply carries back: what is remembered of it.

@@ -33,6 +33,7 @@ pub(crate) enum Field {
     Section(String, Extent, Vec<Field>),
     If(When, Vec<Field>, #[serde(default)] Vec<Field>),
     Switch(String, Pairs<Pattern, Vec<Field>>),
+    Optional(Vec<Field>),
     Requests(Vec<Field>),
     Answers(Vec<Field>),
     Opaque(When),
@@ -61,6 +62,7 @@ impl Field {
             Self::Magic(_)
             | Self::If(..)
             | Self::Switch(..)
+            | Self::Optional(_)
             | Self::Requests(_)
             | Self::Answers(_)
             | Self::Opaque(_) => None,

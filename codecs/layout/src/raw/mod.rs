@@ -72,12 +72,19 @@ pub(crate) enum Rule<W> {
     Otherwise(W),
 }
 
-impl<W: Copy> Rule<W> {
+impl<W> Rule<W> {
     /// What it says.
-    pub(crate) fn word(&self) -> W {
+    pub(crate) fn says(&self) -> &W {
         match self {
-            Self::When(_, word) | Self::Otherwise(word) => *word,
+            Self::When(_, what) | Self::Otherwise(what) => what,
         }
+    }
+}
+
+impl<W: Copy> Rule<W> {
+    /// The same of a word.
+    pub(crate) fn word(&self) -> W {
+        *self.says()
     }
 }
 
@@ -187,6 +194,12 @@ pub(crate) enum OneWayAnswers {
 pub(crate) struct Replies {
     #[serde(default)]
     pub(crate) error: Option<Reply>,
+    /// The same, by what the request is; the first that holds is said.
+    #[serde(default)]
+    pub(crate) errors: Vec<Rule<Reply>>,
+    /// The last word to a client with a tunnel, by the request that opened it.
+    #[serde(default)]
+    pub(crate) farewells: Vec<Rule<Reply>>,
     #[serde(default)]
     pub(crate) ping: Option<Reply>,
     #[serde(default)]

@@ -11,9 +11,11 @@ mod frames;
 
 mod extents;
 mod groups;
+mod cases;
 mod ids;
 mod lines;
 mod numbers;
+mod optional;
 mod parts;
 mod said;
 mod sums;
