@@ -99,7 +99,11 @@ impl Program {
                 let [_, facet, ..] = head.notes;
                 (!self.effects.is_empty()).then_some(Value::Number(u64::from(facet)))
             }
-            Asked::HashKey(_) => None,
+            Asked::HashKey(number) => {
+                // Those that the frame has, in the order of the description.
+                let mut keys = self.hash_keys.iter().filter_map(|ask| name(*ask));
+                keys.nth(usize::try_from(number).ok()?)
+            }
         }
     }
 

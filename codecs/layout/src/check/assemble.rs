@@ -44,6 +44,10 @@ impl Checker<'_> {
         program.method = self.reader(raw.method.as_deref(), "method", &shape);
         self.idempotent(raw);
         (program.keys, program.traits.keys) = self.keys(raw, &shape);
+        program.hash_keys = self.hash_keys(raw, &shape);
+        if !program.hash_keys.is_empty() {
+            program.traits.balance = Balance::RingHash;
+        }
         program.deadline = self.deadline(raw, &shape);
         program.verdicts = self.verdicts(raw, &shape);
         program.status = self.status(raw, &shape);
@@ -136,6 +140,7 @@ fn empty(raw: &Protocol, kinds: Kinds) -> Program {
         service: None,
         method: None,
         keys: Vec::new(),
+        hash_keys: Vec::new(),
         deadline: None,
         status: None,
         verdicts: Vec::new(),

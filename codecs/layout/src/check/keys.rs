@@ -8,6 +8,9 @@ use super::shape::{Holds, Shape, Slot};
 use crate::program::{Ask, Key, KeyOf, Want};
 use crate::raw::Protocol;
 
+/// The most fields that choose an instance: each request is asked for all of them.
+const HASH_KEYS_MAX: usize = 8;
+
 impl Checker<'_> {
     /// The lookup tables that give values of integers names.
     pub(super) fn names(&mut self, raw: &Protocol, shape: &mut Shape) {
@@ -68,6 +71,35 @@ impl Checker<'_> {
                 );
             }
         }
+    }
+
+    /// The fields that choose an instance on the ring.
+    pub(super) fn hash_keys(&mut self, raw: &Protocol, shape: &Shape) -> Vec<Ask> {
+        let mut asks: Vec<Ask> = Vec::new();
+        for (index, name) in raw.hash_keys.iter().enumerate() {
+            let path = [Step::Field("hash_keys"), Step::Index(index)];
+            if index == HASH_KEYS_MAX {
+                let message = format!("more than {HASH_KEYS_MAX} keys of one request");
+                self.refuse(&path, message, "name those that say where data lives");
+                break;
+            }
+            if raw
+                .hash_keys
+                .iter()
+                .take(index)
+                .any(|before| before == name)
+            {
+                self.refuse(
+                    &path,
+                    format!("`{name}` is named twice"),
+                    "remove one of them",
+                );
+                continue;
+            }
+            let types = ("an Int, Enum, Str or Bytes", Holds::is_readable);
+            asks.extend(self.field(shape, name, &path, types).map(Ask::of));
+        }
+        asks
     }
 
     /// The keys, and their names for rules.

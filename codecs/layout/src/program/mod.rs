@@ -88,6 +88,8 @@ pub(crate) struct Program {
     pub(crate) service: Option<Ask>,
     pub(crate) method: Option<Ask>,
     pub(crate) keys: Vec<Key>,
+    /// The fields whose values choose an instance, where the ring is asked for.
+    pub(crate) hash_keys: Vec<Ask>,
     pub(crate) deadline: Option<Deadline>,
     pub(crate) status: Option<Status>,
     /// What answers mean by other fields; the first that holds says it.

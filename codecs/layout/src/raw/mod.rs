@@ -32,6 +32,8 @@ pub(crate) struct Protocol {
     #[serde(default)]
     pub(crate) keys: Vec<String>,
     #[serde(default)]
+    pub(crate) hash_keys: Vec<String>,
+    #[serde(default)]
     pub(crate) names: Pairs<String, Pairs<Pattern, String>>,
     #[serde(default)]
     pub(crate) deadline: Option<Deadline>,

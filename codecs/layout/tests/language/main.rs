@@ -11,6 +11,7 @@ mod frames;
 
 mod extents;
 mod groups;
+mod hash_keys;
 mod cases;
 mod ids;
 mod lines;
