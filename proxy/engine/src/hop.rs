@@ -15,6 +15,7 @@ use crate::answer::{self, Answer};
 use crate::client::ClientKey;
 use crate::exchange::{Exchange, ExchangeKey, Phase};
 use crate::guard;
+use crate::instance::InstanceKey;
 use crate::lane::LaneKey;
 use crate::report::Outcome;
 use crate::{CloseCause, ConnId, Engine, Nanos};
@@ -236,6 +237,20 @@ impl Engine {
                 self.sources.insert(key.bits(), name);
             }
         }
+    }
+
+    /// Tells operators of an instance that ended a lane before it answered the first words; what
+    /// callers are told.
+    #[cold]
+    pub(crate) fn not_greeted(&mut self, key: LaneKey, instance: InstanceKey) -> &'static str {
+        let id = self.instances.get(instance).map(|run| &run.instance.id);
+        let text = format!(
+            "instance {}: it closed the connection instead of answering as a Weft proxy that takes \
+             hop; is `hop: true` on its listener, and meant here?",
+            id.map_or("", String::as_str)
+        );
+        self.report(ConnId::of_lane(key), text);
+        "it does not answer as a Weft proxy that takes hop"
     }
 
     /// Whether the other proxy answers them; it may be going away instead.

@@ -78,12 +78,12 @@ impl Engine {
         if let Some(client) = lane.bound {
             self.bound_lane_gone(client, key);
         } else {
-            let why = if lane.state == LaneState::Connecting
-                || matches!(lane.state, LaneState::Login(_))
-            {
-                "the connection ended before it was usable"
-            } else {
-                ""
+            let why = match lane.state {
+                LaneState::Login(_) if lane.hop => self.not_greeted(key, instance),
+                LaneState::Connecting | LaneState::Login(_) => {
+                    "the connection ended before it was usable"
+                }
+                _ => "",
             };
             let pool = self.pool_of(&lane);
             self.forget_lane(&pool, key, why);

@@ -179,6 +179,30 @@ fn a_lane_greets_with_the_proxys_name_and_carries_nothing_before_it_was_heard() 
 }
 
 #[test]
+fn a_server_that_is_no_proxy_is_named_as_such() {
+    let mut mesh = Harness::new(&world(false, true), Settings::default());
+    let client = mesh.client();
+    mesh.request(client, 7, "x");
+    let lanes = mesh.connect();
+    mesh.take(lanes[0]);
+    mesh.ended(lanes[0]);
+    let said = mesh.reports.join("\n");
+    assert!(said.contains("instance a: it closed"), "{said}");
+    while mesh.snapshot().exchanges > 0 {
+        for lane in mesh.connect() {
+            mesh.take(lane);
+            mesh.ended(lane);
+        }
+        mesh.pass(Duration::from_millis(100));
+    }
+    let told = mesh.frames(client);
+    assert!(
+        told[0].1.contains("does not answer as a Weft proxy"),
+        "{told:?}"
+    );
+}
+
+#[test]
 fn a_request_says_how_often_it_was_sent_before() {
     let mut first = world(false, true);
     first.policy.retry.retries_max = 3;
