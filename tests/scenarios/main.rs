@@ -17,6 +17,7 @@ mod proxy;
 
 mod admin;
 mod checksum;
+mod described;
 mod description;
 mod drain;
 mod files;

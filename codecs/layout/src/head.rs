@@ -7,7 +7,7 @@ use weft_codec::{Correlation, Cut, Effect, Head, Kind, Limits, ScanState, Side, 
 
 use crate::id::ID_BYTES_MAX;
 use crate::number::Number;
-use crate::program::{Base, Kinds, Over, Program, Sum, in_ranges};
+use crate::program::{Base, Does, Kinds, Over, Program, Sum, in_ranges};
 use crate::scan::{Hold, Outline, Wrong, by_direction, head_of, kind_of, note_of, starts_with};
 use crate::stop::Stop;
 use crate::walk::Walker;
@@ -67,7 +67,8 @@ impl Program {
         if head_bytes == frame_bytes {
             self.check_sums(walker)?;
         }
-        let effect = self.effect(walker)?;
+        let does = self.does(walker)?;
+        let effect = does.map_or(Effect::Stateless, |(_, does)| does.effect);
         let more = match &self.more {
             Some(condition) => walker.holds(condition)?,
             None => false,
@@ -81,10 +82,11 @@ impl Program {
             id_value: outline.id_value,
             kind: outline.kind,
             cut: self.cut(),
-            effect: effect.map_or(Effect::Stateless, |(_, effect)| effect),
+            effect,
             more,
-            exclusive: asks && by_id && outline.id.is_empty(),
-            notes: [note_of(walker.side), effect.map_or(0, |(n, _)| n), 0, 0],
+            exclusive: (asks && by_id && outline.id.is_empty())
+                || does.is_some_and(|(_, does)| does.once),
+            notes: [note_of(walker.side), does.map_or(0, |(n, _)| n), 0, 0],
             ..Head::default()
         })
     }
@@ -231,10 +233,10 @@ impl Program {
     }
 
     /// What a request does to its connection, and the number of the rule that says it.
-    fn effect(&self, walker: &mut Walker<'_, '_>) -> Result<Option<(u32, Effect)>, Hold> {
-        for (number, (condition, effect)) in (0u32..).zip(&self.effects) {
-            if walker.holds(condition)? {
-                return Ok(Some((number, *effect)));
+    fn does(&self, walker: &mut Walker<'_, '_>) -> Result<Option<(u32, &Does)>, Hold> {
+        for (number, does) in (0u32..).zip(&self.effects) {
+            if walker.holds(&does.when)? {
+                return Ok(Some((number, does)));
             }
         }
         Ok(None)

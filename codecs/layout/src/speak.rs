@@ -38,7 +38,7 @@ impl Program {
             Say::Cancel { id } => (self.cancel.as_ref(), None, *id),
             Say::GoAway => (self.go_away.as_ref(), None, 0),
             Say::Farewell { opening } => (self.farewells.told(opening), Some(*opening), 0),
-            Say::Local { .. } => (None, None, 0),
+            Say::Local { asked } => (self.local.as_ref(), Some(*asked), 0),
         };
         let template = template.ok_or(CannotSay)?;
         let (words, error) = match what {

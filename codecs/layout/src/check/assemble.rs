@@ -152,6 +152,7 @@ fn empty(raw: &Protocol, kinds: Kinds) -> Program {
         ping: None,
         pong: None,
         go_away: None,
+        local: None,
         cancel: None,
     }
 }
@@ -192,6 +193,7 @@ impl Program {
         self.ping = spoken.ping;
         self.pong = spoken.pong;
         self.go_away = spoken.go_away;
+        self.local = spoken.local;
         self.cancel = spoken.cancel;
     }
 

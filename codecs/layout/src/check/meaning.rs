@@ -6,7 +6,7 @@ use weft_ron::Step;
 
 use super::Checker;
 use super::shape::{Holds, Shape};
-use crate::program::{Ask, Condition, Kinds, Meaning, Status, Test, Want, What};
+use crate::program::{Ask, Condition, Does, Kinds, Meaning, Status, Test, Want, What};
 use crate::raw::{self, Field, KindWord, Protocol, Rule, VerdictWord};
 
 /// What the description declares beside its frame.
@@ -220,7 +220,7 @@ impl Checker<'_> {
     }
 
     /// What requests do to their connection.
-    pub(super) fn effects(&mut self, raw: &Protocol, shape: &Shape) -> Vec<(Condition, Effect)> {
+    pub(super) fn effects(&mut self, raw: &Protocol, shape: &Shape) -> Vec<Does> {
         let rules = self.rules(shape, &raw.connection, "connection");
         if !raw.connection.is_empty() && raw.state.is_some() {
             self.refuse(
@@ -228,6 +228,16 @@ impl Checker<'_> {
                 "the connection remembers something: `connection` says what",
                 "remove `state`",
             );
+        }
+        let local = raw.connection.iter().map(Rule::word);
+        for (index, word) in local.enumerate() {
+            if word == raw::EffectWord::Local && raw.replies.local.is_none() {
+                self.refuse(
+                    &[Step::Field("connection"), Step::Index(index)],
+                    "the mesh is to answer this itself, but nothing says how",
+                    "add what it says: replies: (local: (…))",
+                );
+            }
         }
         let effects = rules.into_iter().map(|(mut condition, word)| {
             // Only requests change a connection.
@@ -237,7 +247,11 @@ impl Checker<'_> {
                     want: Want::From(Side::Downstream),
                 });
             }
-            (condition, effect(word))
+            Does {
+                when: condition,
+                effect: effect(word),
+                once: word == raw::EffectWord::LoginOnce,
+            }
         });
         effects.collect()
     }
@@ -426,7 +440,8 @@ fn verdict(word: VerdictWord) -> Verdict {
 fn effect(word: raw::EffectWord) -> Effect {
     match word {
         raw::EffectWord::Nothing => Effect::Stateless,
-        raw::EffectWord::Login => Effect::Facet,
+        raw::EffectWord::Login | raw::EffectWord::LoginOnce => Effect::Facet,
+        raw::EffectWord::Local => Effect::Local,
         raw::EffectWord::Pin => Effect::Pin,
         raw::EffectWord::Unpin => Effect::Unpin,
         raw::EffectWord::Session => Effect::Session,

@@ -18,6 +18,7 @@ pub(super) struct Spoken {
     pub(super) ping: Option<Template>,
     pub(super) pong: Option<Template>,
     pub(super) go_away: Option<Template>,
+    pub(super) local: Option<Template>,
     pub(super) cancel: Option<Template>,
 }
 
@@ -26,7 +27,7 @@ pub(super) struct Making<'r> {
     pub(super) raw: &'r Protocol,
     pub(super) shape: &'r Shape,
     pub(super) reply: &'r Reply,
-    /// `error`, `farewell`, `ping`, `pong`, `go_away` or `cancel`.
+    /// `error`, `farewell`, `local`, `ping`, `pong`, `go_away` or `cancel`.
     pub(super) word: &'static str,
     /// Where it stands in the description.
     pub(super) whole: Vec<Step<'r>>,
@@ -41,7 +42,7 @@ impl<'r> Making<'r> {
 
     /// Whether it answers something that it can echo.
     fn answers(&self) -> bool {
-        matches!(self.word, "error" | "pong" | "farewell")
+        matches!(self.word, "error" | "pong" | "farewell" | "local")
     }
 
     /// The kind that it must have.
@@ -83,6 +84,7 @@ impl Checker<'_> {
         let ping = make(&replies.ping, "ping", Some(Side::Downstream));
         let pong = make(&replies.pong, "pong", None);
         let go_away = make(&replies.go_away, "go_away", Some(Side::Upstream));
+        let local = make(&replies.local, "local", Some(Side::Upstream));
         let cancel = make(&replies.cancel, "cancel", Some(Side::Downstream));
         Spoken {
             echoes,
@@ -91,6 +93,7 @@ impl Checker<'_> {
             ping,
             pong,
             go_away,
+            local,
             cancel,
         }
     }
@@ -253,7 +256,7 @@ impl Checker<'_> {
             if making.reply.kind.is_some() {
                 let message = "the frame has no Enum that tells kinds";
                 self.refuse(&path, message, "remove `kind`");
-            } else if making.word != "error" {
+            } else if !matches!(making.word, "error" | "local") {
                 self.refuse(
                     &making.whole,
                     format!("nothing tells a {} from other frames", making.word),

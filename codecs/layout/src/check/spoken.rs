@@ -44,6 +44,12 @@ impl Checker<'_> {
         for (word, template, what, told) in [
             ("ping", &program.ping, ping, (down, Kind::Ping)),
             ("pong", &program.pong, pong, (up, Kind::Pong)),
+            (
+                "local",
+                &program.local,
+                Say::Local { asked },
+                (up, Kind::Answer),
+            ),
             ("go_away", &program.go_away, Say::GoAway, (up, Kind::GoAway)),
             ("cancel", &program.cancel, cancel, (down, Kind::Cancel)),
         ] {
@@ -168,7 +174,8 @@ fn read_back(program: &Program, what: &Say<'_>, (side, kind): (Side, Kind)) -> R
     if head.kind != kind {
         return Err(format!("it is taken for {:?}", head.kind));
     }
-    if kind == Kind::Answer && program.classify(head, &bytes) == Verdict::Ok {
+    let is_error = matches!(what, Say::Error { .. });
+    if is_error && program.classify(head, &bytes) == Verdict::Ok {
         return Err("it means Ok: clients would take an error for success".to_owned());
     }
     Ok(())

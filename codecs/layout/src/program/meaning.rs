@@ -1,6 +1,6 @@
 //! What values of fields mean.
 
-use weft_codec::{Kind, Side, Verdict};
+use weft_codec::{Effect, Kind, Side, Verdict};
 
 use super::{Ask, Place, Slot};
 use crate::number::Number;
@@ -32,6 +32,15 @@ pub(crate) struct Test {
     /// The field's number; of no meaning for [`Want::From`].
     pub(crate) field: usize,
     pub(crate) want: Want,
+}
+
+/// What some requests do to their connection.
+#[derive(Debug)]
+pub(crate) struct Does {
+    pub(crate) when: Condition,
+    pub(crate) effect: Effect,
+    /// A connection takes it only once: it needs one that nobody has logged in on.
+    pub(crate) once: bool,
 }
 
 /// What is wanted of a field.

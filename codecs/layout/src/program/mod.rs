@@ -20,14 +20,16 @@ pub(crate) use field::{Ask, EntryKey, Format, IdSpot, QuickRead};
 pub(crate) use field::{Field, Group, GroupExtent, IdField, Key, KeyOf, Keyed, Spot, What, Where};
 pub(crate) use glance::Glance;
 pub(crate) use meaning::in_ranges;
-pub(crate) use meaning::{Condition, Deadline, Kinds, Meaning, QuickStatus, Status, Test, Want};
+pub(crate) use meaning::{
+    Condition, Deadline, Does, Kinds, Meaning, QuickStatus, Status, Test, Want,
+};
 pub(crate) use named::{Named, NamedEntry, Shows};
 pub(crate) use slot::Slot;
 pub(crate) use stride::{Base, Count, Entries, Extent, Magic, Piece, Place, Stride, Sum, Text};
 pub(crate) use stride::{Length, Over, Plain, Quick, Repeat, Varying};
 pub(crate) use template::{Cases, Echo, EntryPart, GroupPart, Part, Source, Template};
 
-use weft_codec::{Effect, Traits, Verdict};
+use weft_codec::{Traits, Verdict};
 
 use crate::number::Number;
 
@@ -74,7 +76,7 @@ pub(crate) struct Program {
     /// More frames of the same answer follow.
     pub(crate) more: Option<Condition>,
     /// What requests do to their connection; the first that holds says it.
-    pub(crate) effects: Vec<(Condition, Effect)>,
+    pub(crate) effects: Vec<Does>,
     /// The id, if frames carry one.
     pub(crate) id: Option<IdField>,
     /// Where the body begins, on each way; with none a frame must be there whole.
@@ -107,5 +109,6 @@ pub(crate) struct Program {
     pub(crate) ping: Option<Template>,
     pub(crate) pong: Option<Template>,
     pub(crate) go_away: Option<Template>,
+    pub(crate) local: Option<Template>,
     pub(crate) cancel: Option<Template>,
 }

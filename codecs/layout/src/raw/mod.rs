@@ -167,6 +167,10 @@ pub(crate) enum EffectWord {
     Nothing,
     /// Belongs to every connection that serves this client: replayed on new ones.
     Login,
+    /// The same, where a connection takes it only once.
+    LoginOnce,
+    /// The mesh answers it itself.
+    Local,
     Pin,
     Unpin,
     Session,
@@ -208,6 +212,9 @@ pub(crate) struct Replies {
     pub(crate) pong: Option<Reply>,
     #[serde(default)]
     pub(crate) go_away: Option<Reply>,
+    /// The answer to what the mesh answers itself.
+    #[serde(default)]
+    pub(crate) local: Option<Reply>,
     #[serde(default)]
     pub(crate) cancel: Option<Reply>,
 }

@@ -81,8 +81,8 @@ fn requests_say_what_they_do_to_their_connection() {
             connection: [
                 When({ "op": 1 }, Login), When({ "op": 2 }, Login), When({ "op": 3 }, Pin),
                 When({ "op": 4 }, Unpin), When({ "op": 5 }, Session), When({ "op": 6 }, Tunnel),
-                When({ "op": 7 }, Blocking), When({ "op": 8 }, Quit),
-            ])"#,
+                When({ "op": 7 }, Blocking), When({ "op": 8 }, Quit), When({ "op": 9 }, Local),
+            ], replies: (local: (echo: ["op"])))"#,
     );
     assert_eq!(codec.traits().state, ConnectionState::PerRequest);
     assert_eq!(codec.traits().correlation, Correlation::ById);
@@ -96,12 +96,10 @@ fn requests_say_what_they_do_to_their_connection() {
         Effect::Tunnel,
         Effect::Blocking,
         Effect::Quit,
+        Effect::Local,
     ];
     let mut vectors = Vec::new();
     for (op, effect) in (0u8..).zip(effects) {
-        if effect == Effect::Quit {
-            continue;
-        }
         let mut vector = request(&[2, 1, op]);
         vector.effect = Some(effect);
         vectors.push(vector);
@@ -117,6 +115,50 @@ fn requests_say_what_they_do_to_their_connection() {
         facet.and_then(|facet| facet.number())
     };
     assert_eq!((facet(1), facet(2)), (Some(0), Some(1)));
+}
+
+#[test]
+fn a_login_that_a_connection_takes_once_asks_for_one_of_its_own() {
+    let codec = layout(
+        r#"(name: "once", frame: [Length("l", U8, Rest), Id("id", U8), Int("op", U8), Body("b")],
+            connection: [When({ "op": 1 }, LoginOnce), When({ "op": 2 }, Login)])"#,
+    );
+    let login = |op: u8, once: bool| {
+        let mut vector = request(&[3, 1, op, b'x']);
+        vector.effect = Some(Effect::Facet);
+        vector.exclusive = Some(once);
+        vector
+    };
+    prove(
+        &codec,
+        vec![login(1, true), login(2, false), answer(b"\x02\x01\x01")],
+    );
+}
+
+#[test]
+fn what_the_mesh_answers_itself_is_answered_in_the_words_of_the_protocol() {
+    let codec = layout(
+        r#"(name: "local",
+            frame: [Length("l", U8, Rest), Id("id", U8), Int("op", U8), Int("code", U8), Body("b")],
+            status: Of("code", [(0, Ok), (_, ApplicationError)]),
+            connection: [When({ "op": 1 }, Local), When({ "op": 2 }, Quit)],
+            replies: (local: (status: Is(0), echo: ["op"])))"#,
+    );
+    let asked = crate::frames::asked(&codec, Side::Downstream, b"\x04\x07\x02\0x");
+    let mut out = Vec::new();
+    codec.say(&Say::Local { asked: &asked }, &mut out).unwrap();
+    assert_eq!(out, b"\x03\x07\x02\0");
+    let done = |op: u8, effect| {
+        let mut vector = request(&[4, 7, op, 0, b'x']);
+        vector.effect = Some(effect);
+        vector
+    };
+    prove(&codec, vec![done(1, Effect::Local), done(2, Effect::Quit)]);
+    let said = complaints(
+        r#"(name: "local", frame: [Length("l", U8, Rest), Id("id", U8), Int("op", U8)],
+            connection: [When({ "op": 1 }, Local)])"#,
+    );
+    assert!(said.contains("nothing says how"), "{said}");
 }
 
 #[test]
