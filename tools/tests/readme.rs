@@ -24,13 +24,15 @@ use rustix::process::Signal;
 const WEFT: &str = env!("CARGO_BIN_EXE_weft");
 
 /// The pages whose paths, links and commands are tried.
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 8] = [
     "README.md",
     "docs/operating.md",
     "docs/architecture.md",
     "docs/codecs.md",
     "docs/language.md",
     "docs/tutorial.md",
+    "docs/hop.md",
+    "tests/peers/README.md",
 ];
 
 #[test]
@@ -110,6 +112,28 @@ fn every_link_and_path_on_the_pages_leads_somewhere() {
     for row in map.lines().filter(|line| line.starts_with("| `")) {
         assert_exists(row.split('`').nth(1).unwrap(), row);
     }
+}
+
+#[test]
+fn every_test_on_the_page_of_real_peers_is_one() {
+    let folder = root().join("tests/peers");
+    let files = std::fs::read_dir(&folder).unwrap();
+    let paths = files.map(|entry| entry.unwrap().path());
+    let code: Vec<String> = paths
+        .filter(|path| path.extension().is_some_and(|ending| ending == "rs"))
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect();
+    let text = page("tests/peers/README.md");
+    let mut named = 0;
+    for name in text.split('`').skip(1).step_by(2) {
+        if name.contains('_') && !name.contains(['.', ' ', '/']) {
+            let written = format!("#[test]\nfn {name}()");
+            let is_there = code.iter().any(|file| file.contains(&written));
+            assert!(is_there, "there is no test `{name}`");
+            named += 1;
+        }
+    }
+    assert!(named > 30, "{named}");
 }
 
 #[test]
