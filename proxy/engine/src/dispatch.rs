@@ -82,7 +82,10 @@ impl Engine {
         }
         self.enqueue(key, instance, &pool);
         if detour || (first && affine.is_some()) {
-            self.pump.push(pool);
+            // One look at what waits is enough for all the requests of one read.
+            if self.pump.last() != Some(&pool) {
+                self.pump.push(pool);
+            }
         } else {
             self.open_if_wanted(&pool, key);
         }
