@@ -5,7 +5,7 @@
 //! is the description's and not the frame's.
 
 use crate::number::{Form, Number};
-use crate::program::{EntryKey, Format, Group, GroupExtent, Keyed, NEST_MAX, Place, Text};
+use crate::program::{EntryKey, Format, Group, GroupExtent, Keyed, NEST_MAX, Piece, Place, Text};
 use crate::stop::Stop;
 use crate::walk::Walker;
 
@@ -170,6 +170,10 @@ impl Walker<'_, '_> {
                 EntryKey::Text(key.ok_or(Stop::Need(end))?.into())
             }
             Format::Tlv { tag, .. } => EntryKey::Number(tag.decode(self.frame, at, end)?.0),
+            Format::Elements(pieces) => match pieces.first() {
+                Some(Piece::Number(tag)) => EntryKey::Number(tag.decode(self.frame, at, end)?.0),
+                _ => return Err(Stop::Absent),
+            },
             Format::Proto => EntryKey::Number(PROTO.decode(self.frame, at, end)?.0),
         })
     }
@@ -270,12 +274,55 @@ impl Walker<'_, '_> {
                 };
                 Ok((entry, is_it))
             }
+            Format::Elements(pieces) => self.element(pieces, (at, end), wanted),
             Format::Proto => {
                 let (key, at) = PROTO.decode(self.frame, at, end)?;
                 let entry = self.proto_value(key & 7, (at, end))?;
                 Ok((entry, *wanted == EntryKey::Number(key)))
             }
         }
+    }
+
+    /// The element at the beginning of a region: its value is its last piece.
+    fn element(
+        &mut self,
+        pieces: &[Piece],
+        (at, end): (usize, usize),
+        wanted: &EntryKey,
+    ) -> Result<(Entry, bool), Stop> {
+        let mut found = (Entry::default(), false);
+        let mut next = at;
+        for (index, piece) in pieces.iter().enumerate() {
+            let at = next;
+            found.0 = match piece {
+                Piece::Number(number) => {
+                    let (value, behind) = number.decode(self.frame, at, end)?;
+                    if index == 0 {
+                        found.1 = *wanted == EntryKey::Number(value);
+                    }
+                    Entry {
+                        start: at,
+                        end: behind,
+                        length: None,
+                        behind,
+                    }
+                }
+                Piece::Text(text) => {
+                    let content = self.text_in(text, at, end)?;
+                    Entry {
+                        start: content.start,
+                        end: content.end,
+                        length: match text {
+                            Text::Run { number, .. } => Some((at, *number)),
+                            _ => None,
+                        },
+                        behind: content.behind,
+                    }
+                }
+            };
+            next = found.0.behind;
+        }
+        Ok(found)
     }
 
     /// The value behind a protobuf key of this wire type; groups, which protobuf itself has

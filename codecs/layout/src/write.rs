@@ -4,7 +4,7 @@
 use crate::group::PROTO;
 use crate::number::Number;
 use crate::program::{
-    Base, Condition, Count, EntryKey, EntryPart, Format, GroupPart, Part, Text, Want,
+    Base, Condition, Count, EntryKey, EntryPart, Format, GroupPart, Part, Piece, Text, Want,
 };
 use crate::speak::{Filled, Filling};
 
@@ -269,6 +269,26 @@ impl<'a, 'o> Writer<'a, 'o> {
                     },
                     _ => Text::Rest,
                 })
+            }
+            (Format::Elements(pieces), EntryKey::Number(number)) => {
+                let (last, before) = pieces.split_last()?;
+                for (index, piece) in before.iter().enumerate() {
+                    match piece {
+                        Piece::Number(tag) if index == 0 => {
+                            tag.push(*number, self.out).then_some(())?;
+                        }
+                        Piece::Number(other) => other.push(0, self.out).then_some(())?,
+                        Piece::Text(text) => {
+                            self.enter(text)?;
+                            self.out.extend_from_slice(behind_text(text));
+                            self.leave()?;
+                        }
+                    }
+                }
+                match last {
+                    Piece::Text(text) => self.enter(text),
+                    Piece::Number(_) => self.enter(&Text::Rest),
+                }
             }
             (Format::Proto, EntryKey::Number(number)) => {
                 PROTO.push(*number, self.out).then_some(())?;

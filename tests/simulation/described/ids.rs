@@ -29,6 +29,8 @@ pub(crate) enum IdShape {
     Digits,
     /// An entry of a map.
     InMap,
+    /// An element of a counted list.
+    InList,
     /// Two bytes in a type-length-value.
     InTlv,
     /// A field of a protobuf message.
@@ -41,7 +43,7 @@ pub(crate) enum IdShape {
 
 impl IdShape {
     /// Every shape that has an id.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Byte,
         Self::Varint,
         Self::Text,
@@ -49,6 +51,7 @@ impl IdShape {
         Self::Uuid,
         Self::Digits,
         Self::InMap,
+        Self::InList,
         Self::InTlv,
         Self::InProto,
         Self::Sealed,
@@ -63,7 +66,9 @@ impl IdShape {
             Self::Digits | Self::InTlv | Self::Sealed => 2,
             Self::Trailer => 4,
             Self::Uuid => 6,
-            Self::Varint | Self::Text | Self::Line | Self::InMap | Self::InProto => 8,
+            Self::Varint | Self::Text | Self::Line | Self::InMap | Self::InList | Self::InProto => {
+                8
+            }
         }
     }
 
@@ -79,6 +84,10 @@ impl IdShape {
             Self::Digits => (r#"Id("id", Decimal(6)),"#, ""),
             Self::InMap => (
                 r#"Map("meta", U8, Str(U8), Str(U16), { "call": Id("id", Str(Rest)) }),"#,
+                "",
+            ),
+            Self::InList => (
+                r#"List("heads", U8, [Int(U16), Str(U8), Str(Varint)], { 300: Id("id", Str(Rest)) }),"#,
                 "",
             ),
             Self::InTlv => (r#"Tlv("tlv", U16, U8, U8, { 5: Id("id", U16) }),"#, ""),
@@ -104,8 +113,10 @@ impl IdShape {
             Self::Line if like_the_meshs => id.to_string().into_bytes(),
             Self::Line => format!("{id:0>width$}", width = 1 + (id % 29) as usize).into_bytes(),
             Self::Digits => format!("{id:06}").into_bytes(),
-            Self::Text | Self::InMap if like_the_meshs => format!("{id:016x}").into_bytes(),
-            Self::Text | Self::InMap => {
+            Self::Text | Self::InMap | Self::InList if like_the_meshs => {
+                format!("{id:016x}").into_bytes()
+            }
+            Self::Text | Self::InMap | Self::InList => {
                 let tail = "~".repeat((id % 37) as usize);
                 format!("\u{e4}/{id:X}/{tail}").into_bytes()
             }
@@ -126,10 +137,12 @@ impl IdShape {
             }
             Self::Line | Self::Digits => std::str::from_utf8(bytes).ok()?.parse().ok()?,
             Self::Uuid => hex(bytes.get(24..)?)?,
-            Self::Text | Self::InMap => match bytes.strip_prefix("\u{e4}/".as_bytes()) {
-                Some(rest) => hex(rest.split(|byte| *byte == b'/').next()?)?,
-                None => hex(bytes)?,
-            },
+            Self::Text | Self::InMap | Self::InList => {
+                match bytes.strip_prefix("\u{e4}/".as_bytes()) {
+                    Some(rest) => hex(rest.split(|byte| *byte == b'/').next()?)?,
+                    None => hex(bytes)?,
+                }
+            }
         };
         (self.bytes(id) == bytes).then_some(id)
     }
@@ -160,6 +173,23 @@ impl IdShape {
                 (0..before).for_each(|n| entry(&[b'c', n], b"before", out));
                 entry(b"call", &id, out);
                 (0..behind).for_each(|n| entry(&[n], b"", out));
+            }
+            Self::InList => {
+                // Each with a text that nobody asks for between its number and its value.
+                let element = |number: u16, value: &[u8], out: &mut Vec<u8>| {
+                    out.extend_from_slice(&number.to_be_bytes());
+                    out.extend_from_slice(b"\x02--");
+                    write_varint(value.len() as u64, out);
+                    out.extend_from_slice(value);
+                };
+                out.push(if odd { 3 } else { 1 });
+                if odd {
+                    element(44, &[7; 200], out);
+                }
+                element(300, &id, out);
+                if odd {
+                    element(301, b"behind", out);
+                }
             }
             Self::InTlv => {
                 let mut tlv = if odd {
@@ -216,6 +246,7 @@ impl IdShape {
                 id
             }
             Self::InMap => read_map(cursor)?,
+            Self::InList => read_list(cursor)?,
             Self::InTlv => {
                 let count = cursor.number(2)? as usize;
                 read_tlv(Cursor(cursor.take(count)?))?
@@ -298,6 +329,20 @@ fn read_map<'a>(cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
         let count = cursor.number(2)? as usize;
         let value = cursor.take(count)?;
         if key == b"call" && found.replace(value).is_some() {
+            return None;
+        }
+    }
+    Some(found.unwrap_or_default())
+}
+
+fn read_list<'a>(cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
+    let mut found = None;
+    for _ in 0..cursor.number(1)? {
+        let number = cursor.number(2)?;
+        cursor.text()?;
+        let count = cursor.varint()? as usize;
+        let value = cursor.take(count)?;
+        if number == 300 && found.replace(value).is_some() {
             return None;
         }
     }

@@ -155,7 +155,9 @@ impl<'c, 't, 'r> Builder<'c, 't, 'r> {
             raw::Field::Map(name, amount, key, value, entries) => {
                 self.map(name, amount, (key, value), &entries.0)
             }
-            raw::Field::List(name, amount, elements) => self.list(name, amount, elements),
+            raw::Field::List(name, amount, elements, entries) => {
+                self.list(name, amount, elements, &entries.0)
+            }
             raw::Field::Tlv(name, extent, tag, length, entries) => {
                 self.tlv(name, extent, (tag, length.number(endian)), &entries.0)
             }

@@ -11,15 +11,15 @@ use crate::program::{
     Count, Entries, EntryKey, EntryPart, Format, Group, GroupExtent, GroupPart, IdSpot, Keyed,
     NEST_MAX, Part, Piece, Repeat, Spot, Text, Varying, What, Where,
 };
-use crate::raw::{self, Amount, Element, Entry, Item};
+use crate::raw::{self, Amount, Entry, Item};
 
 /// A group whose entries are being placed.
-struct Placing {
+pub(super) struct Placing {
     /// Its number.
-    group: usize,
-    format: Format,
+    pub(super) group: usize,
+    pub(super) format: Format,
     /// The keys of the messages around the entries.
-    path: Vec<EntryKey>,
+    pub(super) path: Vec<EntryKey>,
 }
 
 /// The value of an entry.
@@ -105,56 +105,6 @@ impl<'r> Builder<'_, '_, 'r> {
         self.extent_bytes_min(&extent)
     }
 
-    /// A list of elements of which none can be asked for.
-    pub(super) fn list(&mut self, name: &str, amount: &Amount, elements: &[Element]) -> u32 {
-        let mut pieces = Vec::new();
-        let mut bytes_min = 0u32;
-        for (index, element) in elements.iter().enumerate() {
-            let steps = [Step::Index(2), Step::Index(index), Step::Index(0)];
-            let piece = match element {
-                Element::Int(int) => Some(Piece::Number(int.number(self.raw.endian))),
-                Element::Str(extent) | Element::Bytes(extent) => {
-                    self.text(extent, &steps).map(Piece::Text)
-                }
-            };
-            let bytes = match &piece {
-                Some(Piece::Text(Text::By { .. } | Text::Rest)) => {
-                    self.refuse(
-                        &steps,
-                        "each element needs a length or an end of its own",
-                        "write the type of the length before it, Fixed, Padded, Zero or Until",
-                    );
-                    0
-                }
-                Some(Piece::Text(text)) => self.text_bytes_min(text),
-                Some(Piece::Number(number)) => u32::try_from(number.bytes()).unwrap_or(0),
-                None => 0,
-            };
-            bytes_min = bytes_min.saturating_add(bytes);
-            pieces.extend(piece);
-        }
-        if elements.is_empty() {
-            self.refuse(
-                &[Step::Index(2)],
-                "a list of elements of no bytes has no bound",
-                "list what each element is made of: [Int(U32), Str(U8)]",
-            );
-        }
-        self.name(name, Holds::List, None);
-        let slot = self.shape.slots.len().saturating_sub(1);
-        let Some(extent) = self.amount(amount) else {
-            return 0;
-        };
-        let begin = self.begin_group(&extent, true);
-        self.end_group(begin);
-        match &extent {
-            GroupExtent::Count(count) => self.repeat(*count, pieces.into(), bytes_min),
-            GroupExtent::Bytes(text) => self.pass_text(text),
-        }
-        self.ends_here(slot);
-        self.extent_bytes_min(&extent)
-    }
-
     /// Types, lengths and values.
     pub(super) fn tlv(
         &mut self,
@@ -232,7 +182,7 @@ impl<'r> Builder<'_, '_, 'r> {
         self.text_bytes_min(&text)
     }
 
-    fn numbered_entries(&mut self, placing: &Placing, entries: &'r [(u64, Entry)]) {
+    pub(super) fn numbered_entries(&mut self, placing: &Placing, entries: &'r [(u64, Entry)]) {
         for (line, (number, entry)) in entries.iter().enumerate() {
             self.path.push(Step::Index(line));
             let repeated = entries.get(..line).unwrap_or_default();
@@ -253,7 +203,7 @@ impl<'r> Builder<'_, '_, 'r> {
     }
 
     /// What a list or map reaches to.
-    fn amount(&mut self, amount: &Amount) -> Option<GroupExtent> {
+    pub(super) fn amount(&mut self, amount: &Amount) -> Option<GroupExtent> {
         let steps = [Step::Index(1), Step::Index(0)];
         Some(match amount {
             Amount::Prefix(int) => GroupExtent::Count(Count::Prefix(int.number(self.raw.endian))),
@@ -271,7 +221,7 @@ impl<'r> Builder<'_, '_, 'r> {
         })
     }
 
-    fn extent_bytes_min(&self, extent: &GroupExtent) -> u32 {
+    pub(super) fn extent_bytes_min(&self, extent: &GroupExtent) -> u32 {
         match extent {
             GroupExtent::Count(Count::Prefix(number)) => u32::try_from(number.bytes()).unwrap_or(0),
             GroupExtent::Count(Count::By(_)) => 0,
@@ -279,7 +229,7 @@ impl<'r> Builder<'_, '_, 'r> {
         }
     }
 
-    fn repeat(&mut self, count: Count, pieces: Box<[Piece]>, bytes_min: u32) {
+    pub(super) fn repeat(&mut self, count: Count, pieces: Box<[Piece]>, bytes_min: u32) {
         self.stride(Varying::Repeat(Repeat {
             count,
             pieces,
@@ -288,7 +238,7 @@ impl<'r> Builder<'_, '_, 'r> {
     }
 
     /// Adds a group. Answers its number and that of its name.
-    fn group(
+    pub(super) fn group(
         &mut self,
         name: &str,
         holds: Holds,
@@ -311,7 +261,7 @@ impl<'r> Builder<'_, '_, 'r> {
     }
 
     /// Begins the part of a group. Answers whether it must be ended.
-    fn begin_group(&mut self, extent: &GroupExtent, is_empty: bool) -> bool {
+    pub(super) fn begin_group(&mut self, extent: &GroupExtent, is_empty: bool) -> bool {
         let (part, open) = match extent {
             GroupExtent::Count(count) if is_empty => (Part::Empty(*count), false),
             GroupExtent::Count(count) => (Part::Group(GroupPart::Count(*count)), true),
@@ -321,7 +271,7 @@ impl<'r> Builder<'_, '_, 'r> {
         open
     }
 
-    fn end_group(&mut self, is_open: bool) {
+    pub(super) fn end_group(&mut self, is_open: bool) {
         if is_open {
             self.shape.parts.push(Part::Leave);
         }
@@ -424,6 +374,10 @@ impl<'r> Builder<'_, '_, 'r> {
             let alone = *low_bit && number == *length;
             return if alone { 0 } else { 2 };
         }
+        if let Format::Elements(_) = format {
+            // The list says how its values are written.
+            return 2;
+        }
         match (number.width, number.form) {
             (_, crate::number::Form::Decimal) | (0, crate::number::Form::VarintBe) => {}
             (0, _) => return 0,
@@ -439,6 +393,23 @@ impl<'r> Builder<'_, '_, 'r> {
             );
         }
         2
+    }
+
+    /// An id whose length varies needs lengths around it in its group, too, that can follow.
+    fn varying_entry(&mut self, group: usize, bytes: Option<u8>) {
+        let group = self.shape.groups.get(group);
+        let around = match group.map(|group| &group.extent) {
+            Some(GroupExtent::Bytes(text)) => Some(text.clone()),
+            _ => None,
+        };
+        let value = match group.map(|group| &group.format) {
+            Some(Format::Elements(pieces)) => pieces.last().cloned(),
+            _ => None,
+        };
+        self.varying_id(bytes, around.as_ref());
+        if let Some(Piece::Text(text)) = value {
+            self.varying_id(bytes, Some(&text));
+        }
     }
 
     /// The value of an entry. `None` after a complaint.
@@ -474,11 +445,7 @@ impl<'r> Builder<'_, '_, 'r> {
                     }
                 };
                 let bytes = self.id_bytes(id);
-                let text = match self.shape.groups.get(group).map(|group| &group.extent) {
-                    Some(GroupExtent::Bytes(text)) => Some(text.clone()),
-                    _ => None,
-                };
-                self.varying_id(bytes, text.as_ref());
+                self.varying_entry(group, bytes);
                 let spot = IdSpot {
                     at,
                     text: None,

@@ -9,6 +9,7 @@ mod frame;
 mod extents;
 mod groups;
 mod items;
+mod list;
 mod optional;
 mod ways;
 

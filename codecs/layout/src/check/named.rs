@@ -21,7 +21,7 @@ pub(super) fn named(shape: &Shape) -> (Vec<Named>, Vec<NamedEntry>) {
             (Holds::Enum, Some(field), _) => Some(Shows::Kind(field)),
             (Holds::Body, ..) => Some(Shows::Body),
             (Holds::Section, ..) => Some(Shows::Section),
-            (Holds::List, ..) => Some(Shows::List),
+            (Holds::List, _, None) => Some(Shows::List),
             (Holds::Id, ..) => Some(Shows::Id),
             (_, _, Some(group)) => Some(Shows::Group(group)),
             (_, Some(field), _) => Some(Shows::Field(field)),

@@ -116,6 +116,9 @@ pub(crate) enum Format {
         /// type, instead of a length and a value.
         low_bit: bool,
     },
+    /// Elements of a list: an integer that tells them apart, whatever stands between, and last
+    /// the value. At least two pieces, the first of them a number.
+    Elements(Box<[super::Piece]>),
     /// Protobuf's wire format.
     Proto,
 }

@@ -27,7 +27,12 @@ pub(crate) enum Field {
         Item,
         #[serde(default)] Pairs<String, Entry>,
     ),
-    List(String, Amount, Vec<Element>),
+    List(
+        String,
+        Amount,
+        Vec<Element>,
+        #[serde(default)] Pairs<u64, Entry>,
+    ),
     Tlv(String, Extent, Tag, IntType, Pairs<u64, Entry>),
     Proto(String, Extent, Pairs<u64, Entry>),
     Section(String, Extent, Vec<Field>),

@@ -15,6 +15,7 @@ mod hash_keys;
 mod cases;
 mod ids;
 mod lines;
+mod lists;
 mod numbers;
 mod optional;
 mod parts;
