@@ -60,11 +60,30 @@ fn nothing_can_be_changed_through_it() {
     let mut stream = TcpStream::connect(server.admin_address().unwrap()).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream
-        .write_all(b"POST /config HTTP/1.1\r\nHost: weft\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        .write_all(b"POST /config HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
         .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
+}
+
+#[test]
+fn a_page_of_another_site_reads_nothing_through_it() {
+    let server = Server::start(config(&simple(
+        "thrift",
+        &["127.0.0.1:9".parse().unwrap()],
+        "",
+    )))
+    .unwrap();
+    let mut stream = TcpStream::connect(server.admin_address().unwrap()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+        .write_all(b"GET /config HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 421"), "{answer}");
+    assert!(!answer.contains("thrift"), "{answer}");
 }
 
 #[test]

@@ -102,7 +102,7 @@ impl Mesh {
         stream.set_read_timeout(Some(ADMIN_TIMEOUT))?;
         write!(
             stream,
-            "GET {path} HTTP/1.1\r\nHost: weft\r\nConnection: close\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         )?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;

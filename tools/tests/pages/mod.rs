@@ -139,7 +139,7 @@ pub fn curl(url: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
     write!(
         stream,
-        "GET /{path} HTTP/1.1\r\nHost: weft\r\nConnection: close\r\n\r\n"
+        "GET /{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     )
     .ok()?;
     let mut answer = String::new();

@@ -7,14 +7,14 @@ mod json;
 mod prometheus;
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ALLOW, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -38,6 +38,9 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long workers have to tell their tables.
 const VIEW_TIMEOUT: Duration = Duration::from_secs(2);
+
+const OTHER_HOST: &str =
+    "this endpoint is asked by an address, http://127.0.0.1:9901, or as localhost\n";
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -112,6 +115,10 @@ async fn answer(request: &Request<Incoming>, core: &Core) -> Response<Full<Bytes
             .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return refusal;
     }
+    let host = request.headers().get(HOST);
+    if host.is_some_and(|host| !is_local(host.as_bytes())) {
+        return text(StatusCode::MISDIRECTED_REQUEST, OTHER_HOST);
+    }
     match request.uri().path() {
         "/" => text(StatusCode::OK, INDEX),
         "/health" => health(core).await,
@@ -127,6 +134,21 @@ async fn answer(request: &Request<Incoming>, core: &Core) -> Response<Full<Bytes
         }
         _ => text(StatusCode::NOT_FOUND, INDEX),
     }
+}
+
+/// Whether a `Host` is an address or a name of this machine's loopback. Any other name may be one that
+/// a page in a browser had pointed here, to read what it must not (DNS rebinding).
+fn is_local(host: &[u8]) -> bool {
+    let Ok(host) = std::str::from_utf8(host) else {
+        return false;
+    };
+    let without_port = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let bare = without_port.trim_start_matches('[').trim_end_matches(']');
+    let name = without_port.to_ascii_lowercase();
+    bare.parse::<IpAddr>().is_ok() || name == "localhost" || name.ends_with(".localhost")
 }
 
 /// Asks every worker for its tables; those that do not answer in time are missing.
@@ -200,4 +222,34 @@ fn respond(status: StatusCode, content_type: &'static str, body: Bytes) -> Respo
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_local;
+
+    #[test]
+    fn names_that_others_may_point_here_are_no_host_of_ours() {
+        for host in [
+            "127.0.0.1:9901",
+            "127.0.0.1",
+            "[::1]:9901",
+            "::1",
+            "localhost",
+            "LocalHost:1",
+            "a.localhost:9901",
+        ] {
+            assert!(is_local(host.as_bytes()), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "evil.example:9901",
+            "localhost.evil.example",
+            "",
+            "127.0.0.1.evil.example",
+            "\u{e9}",
+        ] {
+            assert!(!is_local(host.as_bytes()), "{host}");
+        }
+    }
 }
