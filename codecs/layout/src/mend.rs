@@ -36,6 +36,8 @@ impl Walker<'_, '_> {
                 let entry = self.find(keyed, true, lengths)?;
                 (entry.start, entry.end)
             }
+            // No id stands there.
+            Where::Body(_) => return Err(Stop::Absent),
             Where::Place(place) => {
                 let at = self.position(*place)?;
                 match &spot.text {

@@ -1,7 +1,7 @@
 //! Values of fields during a walk, and whether conditions hold.
 
 use crate::number::Number;
-use crate::program::{Condition, Field, Place, Spot, Test, Text, Want, What, Where};
+use crate::program::{BodyAt, Condition, Field, Place, Spot, Test, Text, Want, What, Where};
 use crate::stop::Stop;
 use crate::walk::{Extents, Walker};
 
@@ -120,6 +120,7 @@ impl Walker<'_, '_> {
                     _ => Ok((entry.start, entry.end)),
                 };
             }
+            Where::Body(inside) => return self.in_body(inside, &spot.what),
             Where::Place(place) => *place,
         };
         let at = self.position(place)?;
@@ -138,6 +139,23 @@ impl Walker<'_, '_> {
                 Ok((found.start, self.trimmed(text, found)))
             }
         }
+    }
+
+    /// The bytes of a value in the body; a body that ends before does not have it.
+    fn in_body(&mut self, inside: &BodyAt, what: &What) -> Result<(usize, usize), Stop> {
+        let bytes = match what {
+            What::Number(number) | What::Bits(number, ..) => number.bytes(),
+            What::Text(Text::Fixed(bytes)) => *bytes as usize,
+            What::Text(_) | What::Decimal => return Err(Stop::Absent),
+        };
+        let at = self.position(inside.place)?;
+        let body = self.text_in(&inside.text, at, self.frame_end)?;
+        let start = body.start.saturating_add(inside.offset as usize);
+        let end = start.saturating_add(bytes);
+        if end > body.end {
+            return Err(Stop::Absent);
+        }
+        Ok((start, end))
     }
 
     /// The offset behind an integer.

@@ -399,6 +399,7 @@ impl Program {
     pub(crate) fn strides_of(&self, at: &Where) -> u16 {
         match at {
             Where::Place(place) => place.strides,
+            Where::Body(inside) => inside.place.strides,
             Where::Keyed(keyed) => self
                 .groups
                 .get(keyed.group)

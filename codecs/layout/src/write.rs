@@ -4,7 +4,8 @@
 use crate::group::PROTO;
 use crate::number::Number;
 use crate::program::{
-    Base, Condition, Count, EntryKey, EntryPart, Format, GroupPart, Part, Piece, Text, Want,
+    Base, Condition, Count, EntryKey, EntryPart, Format, GroupPart, InsidePart, Part, Piece, Text,
+    Want,
 };
 use crate::speak::{Filled, Filling};
 
@@ -109,9 +110,13 @@ impl<'a, 'o> Writer<'a, 'o> {
                 let end = self.out.len().saturating_add(usize::from(*bytes));
                 self.out.resize(end, 0);
             }
-            Part::Body(text, field) => {
+            Part::Body(text, field, inside) => {
                 let start = self.out.len();
-                self.text(text, *field)?;
+                if inside.iter().any(|part| self.filling.fills(part.field)) {
+                    self.body_from(text, *field, inside)?;
+                } else {
+                    self.text(text, *field)?;
+                }
                 self.body = Some((start, self.out.len()));
             }
             Part::Empty(Count::Prefix(number)) => number.push(0, self.out).then_some(())?,
@@ -193,6 +198,51 @@ impl<'a, 'o> Writer<'a, 'o> {
             });
         }
         self.out.extend_from_slice(behind_text(text));
+        self.leave()
+    }
+
+    /// Appends a body of which some fields are filled: those stand in it first, and what fills
+    /// it stands behind them.
+    fn body_from(&mut self, text: &Text, field: usize, inside: &[InsidePart]) -> Option<()> {
+        let mut body: Vec<u8> = Vec::new();
+        for part in inside {
+            if !self.filling.fills(part.field) {
+                continue;
+            }
+            let (from, bytes) = (part.offset as usize, part.bytes as usize);
+            let to = from.checked_add(bytes)?;
+            if body.len() < to {
+                body.resize(to, 0);
+            }
+            let place = body.get_mut(from..to)?;
+            match (part.number, self.filling.text(part.field)) {
+                (Some(number), _) => {
+                    let value = self.filling.number(part.field)?;
+                    number.write(value, place, 0).then_some(())?;
+                }
+                (None, Filled::Bytes(text)) => {
+                    place.get_mut(..text.len())?.copy_from_slice(text);
+                }
+                (None, Filled::Digits(digits)) => {
+                    place
+                        .get_mut(..digits.len())?
+                        .copy_from_slice(digits.as_bytes());
+                }
+                (None, Filled::Words(_) | Filled::Nothing) => {}
+            }
+        }
+        let room = self.room(text).saturating_sub(body.len());
+        self.enter(text)?;
+        self.out.extend_from_slice(&body);
+        match self.filling.text(field) {
+            Filled::Words(words) => {
+                let words = cut_to(words.as_bytes(), room, text);
+                self.out.extend_from_slice(words);
+            }
+            Filled::Bytes(bytes) => self.out.extend_from_slice(bytes),
+            Filled::Digits(digits) => self.out.extend_from_slice(digits.as_bytes()),
+            Filled::Nothing => {}
+        }
         self.leave()
     }
 

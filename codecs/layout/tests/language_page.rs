@@ -101,6 +101,8 @@ fn every_word_of_the_language_stands_on_the_page() {
         frame("Map(\"a\", Nothing, Str(U8), Str(U8))"),
         frame("Map(\"a\", U8, Nothing, Str(U8))"),
         frame("List(\"a\", U8, [Nothing])"),
+        frame("Body(\"a\", U8, { 0: Nothing })"),
+        frame("Optional([Nothing])"),
         frame("Tlv(\"a\", U8, U8, U8, { 1: Nothing })"),
         frame("Length(\"a\", U8, Nothing)"),
         frame("Length(\"a\", U8, Plus(Nothing, 1))"),

@@ -104,7 +104,9 @@ impl Builder<'_, '_, '_> {
         if self.shape.is_keyed(field) {
             self.checker.refuse(
                 &path,
-                format!("`{name}` stands in a group and cannot say where others end"),
+                format!(
+                    "`{name}` stands in a group or in the body and cannot say where others end"
+                ),
                 "ask a field of the frame itself",
             );
             return None;

@@ -169,7 +169,7 @@ impl<'c, 't, 'r> Builder<'c, 't, 'r> {
             raw::Field::Requests(items) => self.direction(weft_codec::Side::Downstream, items),
             raw::Field::Answers(items) => self.direction(weft_codec::Side::Upstream, items),
             raw::Field::Opaque(when) => self.opaque(when),
-            raw::Field::Body(name, extent) => self.body(name, extent.as_ref()),
+            raw::Field::Body(name, extent, inside) => self.body(name, extent.as_ref(), &inside.0),
             raw::Field::Checksum(name, int, algorithm, over) => {
                 self.checksum(name, (int.number(endian), *algorithm), over)
             }

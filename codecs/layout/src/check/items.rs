@@ -257,60 +257,6 @@ impl<'r> Builder<'_, '_, 'r> {
         u32::try_from(number.bytes()).unwrap_or(0)
     }
 
-    /// The body.
-    pub(super) fn body(&mut self, name: &str, extent: Option<&raw::Extent>) -> u32 {
-        let text = match extent {
-            Some(extent) => self.text(extent, &[Step::Index(1)]),
-            None => Some(Text::Rest),
-        };
-        let Some(text) = text else { return 0 };
-        if matches!(text, Text::Until(_) | Text::Padded(..)) {
-            self.refuse(
-                &[Step::Index(1)],
-                "a body that ends with a delimiter or is padded cannot be passed on in pieces",
-                "describe it as Bytes, or say what counts its bytes",
-            );
-        }
-        if !self.within.is_empty() {
-            self.refuse(
-                &[],
-                "the Body stands in a section",
-                "describe it as Bytes(\"…\", Rest)",
-            );
-        }
-        if let (Some((branch, part)), true) = (self.opaque, self.ways.is_empty()) {
-            self.opaque = None;
-            let jump = self.stride(Varying::Jump(0));
-            let join = self.stride(Varying::Join);
-            let end = self.shape.parts.len();
-            self.lead(branch, join);
-            self.lead(jump, join);
-            self.lead_part(part, end);
-        }
-        self.rest |= text == Text::Rest;
-        let place = self.place;
-        self.shape.bodies.push(place);
-        for (length, counting) in self.shape.lengths.iter_mut().zip(&self.lengths) {
-            let slot = self.shape.slots.get(counting.slot);
-            if let Base::Body(body) = &mut length.base
-                && slot.is_some_and(|slot| !slot.excludes(&self.ways))
-            {
-                *body = place;
-            }
-        }
-        let spot = Spot {
-            at: Where::Place(place),
-            what: What::Text(text.clone()),
-        };
-        let field = self.name(name, Holds::Body, Some(spot)).unwrap_or(0);
-        let slot = self.shape.slots.len().saturating_sub(1);
-        self.shape.parts.push(Piece::Body(text.clone(), field));
-        let bytes_min = self.text_bytes_min(&text);
-        self.stride(Varying::Body(text));
-        self.ends_here(slot);
-        bytes_min
-    }
-
     /// A checksum.
     pub(super) fn checksum(
         &mut self,

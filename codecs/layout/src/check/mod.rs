@@ -6,6 +6,7 @@
 mod shape;
 
 mod frame;
+mod body;
 mod extents;
 mod groups;
 mod items;

@@ -51,7 +51,7 @@ fn in_groups(shape: &Shape, slot: &Slot) -> Vec<NamedEntry> {
             path: keyed.path.clone(),
             number,
         }),
-        Where::Place(_) => None,
+        Where::Place(_) | Where::Body(_) => None,
     };
     let of_id = shape.id.as_ref().and_then(|id| match id.form {
         IdForm::Number(number) => Some(number),

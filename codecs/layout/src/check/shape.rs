@@ -160,11 +160,11 @@ impl Shape {
         }
     }
 
-    /// Whether a field stands in a group.
+    /// Whether a field stands in a group or in the body.
     pub(super) fn is_keyed(&self, field: usize) -> bool {
         self.fields.get(field).is_some_and(|field| {
             let mut spots = field.spots.iter();
-            spots.any(|spot| matches!(spot.at, Where::Keyed(_)))
+            spots.any(|spot| matches!(spot.at, Where::Keyed(_) | Where::Body(_)))
         })
     }
 

@@ -259,7 +259,7 @@ impl<'r> Builder<'_, '_, 'r> {
             if known.is_some_and(|field| self.shape.is_keyed(field)) {
                 self.checker.refuse(
                     &path,
-                    format!("`{name}` stands in a group and cannot say which fields follow"),
+                    format!("`{name}` stands in a group or in the body and cannot say which fields follow"),
                     "ask a field of the frame itself",
                 );
             }
@@ -282,7 +282,9 @@ impl<'r> Builder<'_, '_, 'r> {
         if self.shape.is_keyed(field) {
             self.checker.refuse(
                 &path,
-                format!("`{name}` stands in a group and cannot say which fields follow"),
+                format!(
+                    "`{name}` stands in a group or in the body and cannot say which fields follow"
+                ),
                 "ask a field of the frame itself",
             );
             return None;

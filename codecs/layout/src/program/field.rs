@@ -55,6 +55,19 @@ pub(crate) enum Where {
     Place(Place),
     /// In a group, under a key.
     Keyed(Keyed),
+    /// In the body, so many bytes behind its beginning, if the body is that long.
+    Body(BodyAt),
+}
+
+/// A value in the body.
+#[derive(Clone, Debug)]
+pub(crate) struct BodyAt {
+    /// Where the body begins, or what counts its bytes.
+    pub(crate) place: Place,
+    /// How far it reaches.
+    pub(crate) text: Text,
+    /// Bytes of it before the value.
+    pub(crate) offset: u32,
 }
 
 /// A value in a group.

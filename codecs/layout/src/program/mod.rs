@@ -16,7 +16,7 @@ mod slot;
 mod stride;
 mod template;
 
-pub(crate) use field::{Ask, EntryKey, Format, IdSpot, QuickRead};
+pub(crate) use field::{Ask, BodyAt, EntryKey, Format, IdSpot, QuickRead};
 pub(crate) use field::{Field, Group, GroupExtent, IdField, Key, KeyOf, Keyed, Spot, What, Where};
 pub(crate) use glance::Glance;
 pub(crate) use meaning::in_ranges;
@@ -27,7 +27,8 @@ pub(crate) use named::{Named, NamedEntry, Shows};
 pub(crate) use slot::Slot;
 pub(crate) use stride::{Base, Count, Entries, Extent, Magic, Piece, Place, Stride, Sum, Text};
 pub(crate) use stride::{Length, Over, Plain, Quick, Repeat, Varying};
-pub(crate) use template::{Cases, Echo, EntryPart, GroupPart, Part, Source, Template};
+pub(crate) use template::{Cases, Echo, EntryPart, GroupPart, InsidePart};
+pub(crate) use template::{Part, Source, Template};
 
 use weft_codec::{Traits, Verdict};
 

@@ -24,8 +24,8 @@ pub(crate) enum Part {
     Length(usize),
     /// A checksum, written last: so many zeros.
     Sum(u8),
-    /// The body.
-    Body(Text, usize),
+    /// The body, and the fields in it, in any order.
+    Body(Text, usize, Vec<InsidePart>),
     /// A list, or a map of which no entry is known by name: without elements.
     Empty(Count),
     /// A group begins; its entries follow as parts of their own.
@@ -42,6 +42,18 @@ pub(crate) enum Part {
     Branch(Condition, usize),
     /// The writing goes on at this part.
     Jump(usize),
+}
+
+/// A field in the body.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InsidePart {
+    /// Bytes of the body before it.
+    pub(crate) offset: u32,
+    /// Its bytes.
+    pub(crate) bytes: u32,
+    pub(crate) field: usize,
+    /// How it is written, if it is an integer.
+    pub(crate) number: Option<Number>,
 }
 
 /// How a group begins.

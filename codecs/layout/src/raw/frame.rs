@@ -42,7 +42,11 @@ pub(crate) enum Field {
     Requests(Vec<Field>),
     Answers(Vec<Field>),
     Opaque(When),
-    Body(String, #[serde(default)] Option<Extent>),
+    Body(
+        String,
+        #[serde(default)] Option<Extent>,
+        #[serde(default)] Pairs<u32, Inside>,
+    ),
     Checksum(String, IntType, Algorithm, Over),
 }
 
@@ -62,7 +66,7 @@ impl Field {
             | Self::Tlv(name, ..)
             | Self::Proto(name, ..)
             | Self::Section(name, ..)
-            | Self::Body(name, _)
+            | Self::Body(name, ..)
             | Self::Checksum(name, ..) => Some(name),
             Self::Magic(_)
             | Self::If(..)
@@ -120,6 +124,15 @@ pub(crate) enum Entry {
     Id(String, IdType),
     /// A protobuf message in a protobuf message.
     Message(String, Pairs<u64, Entry>),
+}
+
+/// What stands in the body, by its offset there.
+#[derive(Debug, Deserialize)]
+pub(crate) enum Inside {
+    Int(String, IntType),
+    /// So many bytes.
+    Str(String, u32),
+    Bytes(String, u32),
 }
 
 /// How many elements a list or map has.

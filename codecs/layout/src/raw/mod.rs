@@ -6,7 +6,7 @@ mod types;
 
 use serde::Deserialize;
 
-pub(crate) use frame::{Amount, BitRange, Counts, Element, Entry, Field, Item, Over, Part};
+pub(crate) use frame::{Amount, BitRange, Counts, Element, Entry, Field, Inside, Item, Over, Part};
 pub(crate) use types::{Bytes, Extent, IdType, IntType, Pairs, Tag, When};
 
 use crate::pattern::Pattern;

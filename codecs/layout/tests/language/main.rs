@@ -14,6 +14,7 @@ mod groups;
 mod hash_keys;
 mod cases;
 mod ids;
+mod inside;
 mod lines;
 mod lists;
 mod numbers;
