@@ -31,6 +31,7 @@ mod outage;
 mod panics;
 mod placement;
 mod polite;
+mod quiet;
 mod reload;
 mod round_trip;
 mod shared_port;

@@ -76,11 +76,21 @@ impl Program {
         begin: usize,
         out: &mut Vec<u8>,
     ) -> Result<(), EmitError> {
+        if side == Side::Upstream
+            && !self.quiet.is_empty()
+            && self.is_silenced(head, out.get(begin..).unwrap_or_default(), rewrite.id)
+        {
+            out.truncate(begin);
+            return Ok(());
+        }
         let is_whole = out.len().saturating_sub(begin) == head.frame_bytes as usize;
         if let Some(left) = rewrite.deadline_ms
             && carries_deadline(side, head)
         {
             self.patch_deadline((head, begin), left, out)?;
+        }
+        if !self.quiet.is_empty() {
+            self.patch_quiet((side, head), rewrite.id, begin, out)?;
         }
         self.patch_id((side, head), rewrite.id, begin, out)?;
         let changed = !matches!(rewrite.id, NewId::Keep) || rewrite.deadline_ms.is_some();
@@ -240,6 +250,7 @@ impl Program {
             let run = run.ok().and_then(|run| frame.get(run));
             bytes.extend_from_slice(run.unwrap_or_else(|| zeros(number.bytes())));
         }
+        self.note_quiet(head, frame, bytes);
         for cases in [&self.errors, &self.farewells] {
             if cases.noted.is_some() {
                 bytes.push(self.case_of(cases, head, frame));

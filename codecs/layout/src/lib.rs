@@ -45,6 +45,7 @@ mod scan;
 mod ask;
 mod copy;
 mod mend;
+mod quiet;
 mod parts;
 mod speak;
 mod tail;

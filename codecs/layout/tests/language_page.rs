@@ -118,6 +118,7 @@ fn every_word_of_the_language_stands_on_the_page() {
         "(name: \"x\", frame: [], one_way_answers: Nothing)".to_owned(),
         "(name: \"x\", frame: [], connection: [Otherwise(Never)])".to_owned(),
         "(name: \"x\", frame: [], ids: (middle: 1))".to_owned(),
+        "(name: \"x\", frame: [], quiet: [When({}, (nothing: 1))])".to_owned(),
         "(name: \"x\", frame: [], replies: (nothing: ()))".to_owned(),
         "(name: \"x\", frame: [], replies: (error: (nothing: ())))".to_owned(),
         "(name: \"x\", frame: [], replies: (error: (status: Nothing(1))))".to_owned(),

@@ -53,6 +53,7 @@ impl Checker<'_> {
         program.status = self.status(raw, &shape);
         program.effects = self.effects(raw, &shape);
         let declared = self.declarations(raw, &shape);
+        program.quiet = self.quiet(raw, &shape, &declared);
         let spoken = self.replies(raw, &shape, program.status.as_ref());
         if !self.complaints.is_empty() {
             return None;
@@ -132,6 +133,7 @@ fn empty(raw: &Protocol, kinds: Kinds) -> Program {
         kinds,
         more: None,
         effects: Vec::new(),
+        quiet: Vec::new(),
         id: None,
         bodies: Vec::new(),
         trailers: Vec::new(),
@@ -304,6 +306,7 @@ fn constant(program: &Program) -> Option<Quick> {
         && program.sums.is_empty()
         && program.more.is_none()
         && program.effects.is_empty()
+        && program.quiet.is_empty()
         && program.trailers.is_empty()
         && !matches!(program.kinds, Kinds::Rules(_));
     let body = match program.bodies.as_slice() {

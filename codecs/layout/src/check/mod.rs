@@ -25,6 +25,7 @@ mod spoken;
 
 mod assemble;
 mod quick;
+mod quiet;
 
 use weft_ron::{Complaint, Step, locate, locate_name};
 

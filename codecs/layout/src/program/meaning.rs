@@ -43,6 +43,16 @@ pub(crate) struct Does {
     pub(crate) once: bool,
 }
 
+/// An operation that servers answer only sometimes.
+#[derive(Debug)]
+pub(crate) struct Quiet {
+    pub(crate) when: Condition,
+    /// The fields that make it one that is always answered, and their values then.
+    pub(crate) loud: Vec<(usize, u64)>,
+    /// Which answers to that its caller does not want.
+    pub(crate) silent: Condition,
+}
+
 /// What is wanted of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Want {

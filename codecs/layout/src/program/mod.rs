@@ -20,9 +20,8 @@ pub(crate) use field::{Ask, BodyAt, EntryKey, Format, IdSpot, QuickRead};
 pub(crate) use field::{Field, Group, GroupExtent, IdField, Key, KeyOf, Keyed, Spot, What, Where};
 pub(crate) use glance::Glance;
 pub(crate) use meaning::in_ranges;
-pub(crate) use meaning::{
-    Condition, Deadline, Does, Kinds, Meaning, QuickStatus, Status, Test, Want,
-};
+pub(crate) use meaning::{Condition, Deadline, Does, Kinds, Meaning, QuickStatus, Quiet};
+pub(crate) use meaning::{Status, Test, Want};
 pub(crate) use named::{Named, NamedEntry, Shows};
 pub(crate) use slot::Slot;
 pub(crate) use stride::{Base, Count, Entries, Extent, Magic, Piece, Place, Stride, Sum, Text};
@@ -78,6 +77,8 @@ pub(crate) struct Program {
     pub(crate) more: Option<Condition>,
     /// What requests do to their connection; the first that holds says it.
     pub(crate) effects: Vec<Does>,
+    /// Operations that are sent as others, and whose answers are kept back.
+    pub(crate) quiet: Vec<Quiet>,
     /// The id, if frames carry one.
     pub(crate) id: Option<IdField>,
     /// Where the body begins, on each way; with none a frame must be there whole.

@@ -52,6 +52,8 @@ pub(crate) struct Protocol {
     #[serde(default)]
     pub(crate) connection: Vec<Rule<EffectWord>>,
     #[serde(default)]
+    pub(crate) quiet: Vec<Rule<Quiet>>,
+    #[serde(default)]
     pub(crate) speaks_first: Option<Speaker>,
     #[serde(default)]
     pub(crate) one_way_answers: Option<OneWayAnswers>,
@@ -177,6 +179,16 @@ pub(crate) enum EffectWord {
     Tunnel,
     Blocking,
     Quit,
+}
+
+/// An operation that servers answer only sometimes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Quiet {
+    /// The fields that make it one that is always answered.
+    pub(crate) loud: Pairs<String, Pattern>,
+    /// Which answers to that its caller does not want.
+    pub(crate) silent: When,
 }
 
 /// Who sends the first byte of a connection.

@@ -20,6 +20,7 @@ mod lists;
 mod numbers;
 mod optional;
 mod parts;
+mod quiet;
 mod said;
 mod sums;
 mod ways;
