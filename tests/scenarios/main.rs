@@ -34,6 +34,7 @@ mod polite;
 mod quiet;
 mod reload;
 mod round_trip;
+mod sessions;
 mod shared_port;
 mod storm;
 
