@@ -120,8 +120,11 @@ impl Engine {
             found.lanes.last().copied(),
         );
         if trial && !gained && lanes > 1 {
-            if let Some(last) = last {
-                self.retire_lane(last, CloseCause::Idle);
+            match last {
+                // Its answer has still to be handed over.
+                Some(last) if last == key => self.retire_after_answer(key, CloseCause::Idle),
+                Some(last) => self.retire_lane(last, CloseCause::Idle),
+                None => {}
             }
         } else if pressure && !rests && !serial && connecting == 0 && lanes < lanes_max {
             run.growth.trial = true;

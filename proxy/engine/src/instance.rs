@@ -70,6 +70,7 @@ pub(crate) struct Pool {
     pub(crate) class: Class,
     pub(crate) facets: Option<Rc<Facets>>,
     pub(crate) lanes: Vec<LaneKey>,
+    /// Of these, how many nothing can be put on yet: they connect, log in or greet.
     pub(crate) connecting: u32,
     pub(crate) queue: VecDeque<ExchangeKey>,
     /// What waits first waits for the lane of its client's older requests: others may pass.

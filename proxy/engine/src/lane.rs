@@ -31,6 +31,8 @@ pub(crate) struct Lane {
     pub(crate) codec: Arc<Guarded>,
     /// It leads to another proxy and speaks hop.
     pub(crate) hop: bool,
+    /// It is one of those of its pool that nothing can be put on yet.
+    pub(crate) awaited: bool,
     pub(crate) limits: Limits,
     pub(crate) policy: LanePolicy,
     pub(crate) state: LaneState,

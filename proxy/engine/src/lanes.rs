@@ -51,6 +51,7 @@ impl Engine {
             pending,
             codec,
             hop,
+            awaited: bound.is_none(),
             limits: service.state.limits,
             state: LaneState::Connecting,
             partial: Vec::new(),
@@ -107,12 +108,7 @@ impl Engine {
         }
         lane.idle_since = now;
         lane.progress = now;
-        let (instance, bound) = (lane.instance, lane.bound.is_some());
-        let pool = PoolName {
-            instance,
-            class: lane.class,
-            facets: lane.facets.clone(),
-        };
+        let instance = lane.instance;
         let login = lane.login.clone();
         let answers = login
             .as_ref()
@@ -131,9 +127,6 @@ impl Engine {
             // can say go-away before it closes.
             self.greet(key);
         }
-        if !bound {
-            self.end_connecting(&pool);
-        }
         self.instance_reached(instance);
         if answers > 0 {
             self.mark_lane(key);
@@ -142,11 +135,16 @@ impl Engine {
         }
     }
 
-    fn end_connecting(&mut self, pool: &PoolName) {
+    /// A lane is usable, or never will be: its pool awaits it no longer.
+    pub(crate) fn end_connecting(&mut self, key: LaneKey) {
+        let Some(lane) = self.lanes.get_mut(key).filter(|lane| lane.awaited) else {
+            return;
+        };
+        lane.awaited = false;
         let found = self
             .instances
-            .get_mut(pool.instance)
-            .and_then(|run| run.pool(pool.class, pool.facets.as_ref()));
+            .get_mut(lane.instance)
+            .and_then(|run| run.pool(lane.class, lane.facets.as_ref()));
         if let Some(pool) = found {
             pool.connecting = pool.connecting.saturating_sub(1);
         }
@@ -154,6 +152,7 @@ impl Engine {
 
     /// A lane is connected and logged in.
     fn lane_ready(&mut self, key: LaneKey) {
+        self.end_connecting(key);
         let Some(lane) = self.lanes.get_mut(key) else {
             return;
         };
@@ -256,13 +255,14 @@ impl Engine {
             if verdict == Verdict::Ok && lane.class != Class::Exclusive {
                 self.pump_lane(key);
             } else {
-                self.retire_lane(key, CloseCause::Drained);
+                self.retire_after_answer(key, CloseCause::Drained);
             }
         }
     }
 
     pub(crate) fn lane_connect_failed(&mut self, key: LaneKey, failure: ConnectFailure) {
         self.counters.connects_failed += 1;
+        self.end_connecting(key);
         let Some(mut lane) = self.lanes.remove(key) else {
             return;
         };
@@ -276,7 +276,6 @@ impl Engine {
                 class: lane.class,
                 facets: lane.facets,
             };
-            self.end_connecting(&pool);
             self.forget_lane(&pool, key, "could not connect");
         }
         self.remove_withdrawn(lane.instance);

@@ -28,21 +28,8 @@ const REQUEUES_MAX: u8 = 8;
 impl Engine {
     /// A lane is gone: each exchange on it goes elsewhere or fails.
     pub(crate) fn lane_gone(&mut self, key: LaneKey, cause: CloseCause) {
-        if let Some(lane) = self.lanes.get(key)
-            && lane.state == LaneState::Connecting
-        {
-            // The shell closed what it was still opening.
-            if lane.bound.is_none() {
-                let pool = self.pool_of(lane);
-                if let Some(pool) = self
-                    .instances
-                    .get_mut(pool.instance)
-                    .and_then(|run| run.pool(pool.class, pool.facets.as_ref()))
-                {
-                    pool.connecting = pool.connecting.saturating_sub(1);
-                }
-            }
-        }
+        // Also what the shell closed that was still being opened.
+        self.end_connecting(key);
         let Some(mut lane) = self.lanes.remove(key) else {
             return;
         };

@@ -154,6 +154,16 @@ impl Engine {
         self.close_if_retired(key);
     }
 
+    /// The same of a lane whose answer is being handled: [`Self::after_answer`] closes it, and the
+    /// end of the answer if that comes in pieces.
+    pub(crate) fn retire_after_answer(&mut self, key: LaneKey, cause: CloseCause) {
+        if let Some(lane) = self.lanes.get_mut(key)
+            && matches!(lane.state, LaneState::Login(_) | LaneState::Ready)
+        {
+            lane.state = LaneState::Retiring(cause);
+        }
+    }
+
     pub(crate) fn close_if_retired(&mut self, key: LaneKey) {
         let Some(lane) = self.lanes.get(key) else {
             return;

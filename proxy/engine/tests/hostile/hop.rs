@@ -179,6 +179,25 @@ fn a_lane_greets_with_the_proxys_name_and_carries_nothing_before_it_was_heard() 
 }
 
 #[test]
+fn lanes_that_greet_are_waited_for_and_no_others_are_opened_meanwhile() {
+    let mut mesh = Harness::new(&world(false, true), Settings::default());
+    let client = mesh.client();
+    for id in 0..4 {
+        mesh.request(client, id, "first");
+    }
+    let lanes = mesh.connect();
+    assert_eq!(lanes.len(), 1);
+    let late = mesh.client();
+    for id in 0..20 {
+        mesh.request(late, id, "while it greets");
+    }
+    assert!(mesh.connect().is_empty());
+    mesh.take(lanes[0]);
+    mesh.feed(lanes[0], &bare(FrameKind::Pong, u64::MAX));
+    assert_eq!(headers(&mesh.take(lanes[0])).len(), 24);
+}
+
+#[test]
 fn a_server_that_is_no_proxy_is_named_as_such() {
     let mut mesh = Harness::new(&world(false, true), Settings::default());
     let client = mesh.client();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use weft_codec::{Correlation, Kind, Order};
-use weft_engine::Settings;
+use weft_engine::{CloseCause, Settings};
 
 use crate::codec::{Tiny, frame, part};
 use crate::harness::{Harness, World};
@@ -119,4 +119,55 @@ fn a_reader_that_takes_a_byte_now_and_then_does_not_hold_a_shared_lane() {
 #[test]
 fn a_slow_reader_that_keeps_on_taking_is_not_closed() {
     assert_eq!(read_slowly(100), None);
+}
+
+#[test]
+fn a_lane_that_is_given_up_for_its_rate_still_ends_the_large_answer_by_which_that_was_seen() {
+    let world = World::new(Tiny::new(Correlation::ById, Order::AsReady));
+    let mut mesh = Harness::new(&world, Settings::default());
+    let client = mesh.client();
+    // Alone a request takes a millisecond.
+    mesh.request(client, 1, "alone");
+    let first = mesh.connect()[0];
+    for _ in 0..30 {
+        let sent = mesh.frames(first);
+        mesh.pass(Duration::from_millis(1));
+        mesh.answer(first, sent[0].0, "quick");
+        mesh.request(client, 1, "alone");
+    }
+    let sent = mesh.frames(first);
+    mesh.answer(first, sent[0].0, "quick");
+    // Several at once take ten: another lane is tried.
+    mesh.pass(Duration::from_millis(20));
+    for id in 2..6 {
+        mesh.request(client, id, "together");
+    }
+    let sent = mesh.frames(first);
+    mesh.pass(Duration::from_millis(10));
+    for (id, _) in sent.iter().rev() {
+        mesh.answer(first, *id, "slow");
+    }
+    let second = mesh.connect()[0];
+    mesh.take(client);
+    // It brings nothing, as the head of a large answer on it shows.
+    for id in 7..11 {
+        mesh.request(client, id, "on both");
+    }
+    mesh.pass(Duration::from_millis(1));
+    let sent = mesh.frames(second);
+    assert_eq!(sent.len(), 2);
+    mesh.answer(second, sent[0].0, "quick");
+    mesh.take(client);
+    mesh.pass(Duration::from_millis(60));
+    let large = frame(Kind::Answer, sent[1].0, &[b'x'; 400]);
+    mesh.feed(second, &large[..100]);
+    assert!(
+        !mesh.closed.contains_key(&second),
+        "half of an answer is on it"
+    );
+    let mut got = mesh.take(client);
+    mesh.feed(second, &large[100..]);
+    got.extend(mesh.take(client));
+    assert_eq!(got.len(), large.len());
+    assert_eq!(mesh.closed.get(&second), Some(&CloseCause::Idle));
 }
