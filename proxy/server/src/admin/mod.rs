@@ -142,6 +142,9 @@ fn is_local(host: &[u8]) -> bool {
     let Ok(host) = std::str::from_utf8(host) else {
         return false;
     };
+    if host.parse::<IpAddr>().is_ok() {
+        return true;
+    }
     let without_port = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
