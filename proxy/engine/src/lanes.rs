@@ -1,15 +1,18 @@
 //! How lanes begin: opened, connected, logged in; and what happens to those who waited for one
 //! that did not come about.
 
+use std::rc::Rc;
+
 use weft_codec::{Codec as _, ProxyError, Verdict};
 
 use crate::buffer::Outbox;
-use crate::client::ClientKey;
+use crate::client::{Client, ClientKey, Facets};
 use crate::engine::PoolName;
 use crate::exchange::{Class, ExchangeKey, Phase};
 use crate::instance::{InstanceKey, Reach};
 use crate::lane::{Lane, LaneKey, LaneState};
 use crate::liveness::Pings;
+use crate::table::Table;
 use crate::wheel::Timer;
 use crate::{Action, CloseCause, ConnId, ConnectFailure, Engine, Nanos};
 
@@ -33,10 +36,7 @@ impl Engine {
             exchange.facet.is_some() && exchange.facet.as_ref() == pool.facets.as_ref()
         });
         let login = match &founder {
-            Some((_, exchange)) => self
-                .clients
-                .get(exchange.client)
-                .and_then(|client| client.facets.clone()),
+            Some((_, exchange)) => facets_of(&self.clients, exchange.client),
             None => pool.facets.clone(),
         };
         let (codec, hop) = service.codec_of_lane(pool, bound.is_some());
@@ -335,4 +335,9 @@ impl Engine {
         self.counters.requeues += 1;
         self.homeless.push_back(key);
     }
+}
+
+/// What a client has set up.
+fn facets_of(clients: &Table<Client>, key: ClientKey) -> Option<Rc<Facets>> {
+    clients.get(key).and_then(|client| client.facets.clone())
 }

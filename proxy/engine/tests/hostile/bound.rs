@@ -223,3 +223,51 @@ fn a_client_for_whom_there_is_no_farewell_stays_until_the_grace_is_over() {
     assert_eq!(mesh.closed.get(&client), Some(&CloseCause::Drained));
     assert_eq!(mesh.snapshot().counters.go_aways_said, 0);
 }
+
+#[test]
+fn a_client_that_quits_is_answered_in_its_turn_and_closed_and_its_server_hears_nothing_of_it() {
+    let world = World::new(Tiny::new(Correlation::ById, Order::InOrder));
+    let mut mesh = Harness::new(&world, Settings::default());
+    let (client, other) = (mesh.client(), mesh.client());
+    mesh.request(client, 1, "work");
+    let lane = mesh.connect()[0];
+    let sent = mesh.frames(lane);
+    // What a client says behind its farewell is not executed.
+    let last = [
+        frame(Kind::Request, 2, b"Quit"),
+        frame(Kind::Request, 3, b"too late"),
+    ];
+    mesh.feed(client, &last.concat());
+    assert_eq!(mesh.frames(client), []);
+    assert_eq!(mesh.closed.get(&client), None);
+    mesh.answer(lane, sent[0].0, "done");
+    let answers = [mesh.frames(client), mesh.frames(client)].concat();
+    assert_eq!(answers, [(1, "done".to_owned()), (2, "local".to_owned())]);
+    assert_eq!(mesh.closed.get(&client), Some(&CloseCause::Finished));
+    // The lane that it shared goes on.
+    mesh.request(other, 1, "mine");
+    let mine = mesh.frames(lane);
+    assert_eq!(mine.len(), 1);
+    mesh.answer(lane, mine[0].0, "yours");
+    assert_eq!(mesh.frames(other), [(1, "yours".to_owned())]);
+    let counters = mesh.snapshot().counters;
+    assert_eq!((counters.accepted, counters.answered), (3, 3));
+}
+
+#[test]
+fn a_client_with_a_lane_of_its_own_quits_by_its_servers_answer() {
+    let mut mesh = Harness::new(&bound(), Settings::default());
+    let client = mesh.client();
+    mesh.request(client, 1, "work");
+    let lane = mesh.connect()[0];
+    mesh.frames(lane);
+    mesh.answer(lane, 1, "done");
+    assert_eq!(mesh.frames(client), [(1, "done".to_owned())]);
+    mesh.request(client, 2, "Quit");
+    assert_eq!(mesh.frames(lane), [(2, "Quit".to_owned())]);
+    assert_eq!(mesh.closed.get(&client), None);
+    mesh.answer(lane, 2, "bye");
+    assert_eq!(mesh.frames(client), [(2, "bye".to_owned())]);
+    assert_eq!(mesh.closed.get(&client), Some(&CloseCause::Finished));
+    assert!(mesh.closed.contains_key(&lane));
+}

@@ -160,6 +160,7 @@ fn read(frame: &[u8]) -> Head {
             Some(b'P') => Effect::Pin,
             Some(b'T') => Effect::Tunnel,
             Some(b'B') => Effect::Blocking,
+            Some(b'Q') => Effect::Quit,
             _ => Effect::Stateless,
         },
         more: frame[3] == 1,

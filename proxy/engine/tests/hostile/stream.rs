@@ -88,7 +88,7 @@ fn a_piece_of_a_large_frame_goes_on_in_the_buffer_that_it_was_read_into() {
 
 /// A client in the middle of a large answer on a lane where another's request waits, and what
 /// became of it when it took `bytes` every 200 ms for two seconds.
-fn read_slowly(bytes: usize) -> Option<weft_engine::CloseCause> {
+fn read_slowly(bytes: usize) -> Option<CloseCause> {
     let world = World::new(Tiny::new(Correlation::ById, Order::AsReady));
     let settings = Settings {
         stream_spill_bytes: 6_400,
@@ -113,7 +113,7 @@ fn read_slowly(bytes: usize) -> Option<weft_engine::CloseCause> {
 #[test]
 fn a_reader_that_takes_a_byte_now_and_then_does_not_hold_a_shared_lane() {
     let cause = read_slowly(1);
-    assert_eq!(cause, Some(weft_engine::CloseCause::SlowReader));
+    assert_eq!(cause, Some(CloseCause::SlowReader));
 }
 
 #[test]
